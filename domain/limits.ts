@@ -1,0 +1,70 @@
+/**
+ * Every duration and bound that production uses, in one place. Workflows take them as inputs, so that a test can
+ * shorten one and a time-skipping test can use them as they are. Milliseconds unless the name says otherwise.
+ */
+
+const second = 1_000;
+const minute = 60 * second;
+const hour = 60 * minute;
+const day = 24 * hour;
+
+/** Limits of one agent's life and of its one lease. */
+export interface AgentLimits {
+  /** A machine that is not online this long after its create call goes. The product's own limit is 45 minutes. */
+  connectMs: number;
+  /** Longest life of a lease: the product ends every job after two days. */
+  leaseMs: number;
+  /** After a lease ended by force, how long its agent may stay assigned before it is treated as lost. */
+  leaseEndMs: number;
+  /** Longest time one create may take before its machine is given up; quota and capacity waits are not part of it. */
+  provisionMs: number;
+  /** Longest time that deregistering and deleting may take before an operator is told; it is then tried again. */
+  returnMs: number;
+  /** An agent that was online and is silent this long, without a job, is replaced. */
+  offlineMs: number;
+  /** An agent that nobody uses and that the pool forgot ends by itself. The product's longest lifetime is seven days. */
+  lifetimeMs: number;
+}
+
+/** Limits of a pool's loop. */
+export interface PoolLimits {
+  /** How often the roster is compared with the open agent workflows. */
+  reconcileMs: number;
+  /**
+   * Signals in one run before the pool continues as new. The server refuses signals at 10,000 in a run and does not
+   * count them in its own suggestion.
+   */
+  signalsPerRun: number;
+  /** Children started in one turn, so that one turn stays far below the 4,096 events at which the server suggests a new run. */
+  createsPerTurn: number;
+}
+
+/** Limits of the observer. */
+export interface ObserverLimits {
+  /** Time between two looks at a pool that is doing something. */
+  intervalMs: number;
+  /** Time between two looks at a pool where nothing is queued or running. */
+  idleIntervalMs: number;
+  /** One observer activity lasts this long, so that new code and options take over. */
+  activityMs: number;
+  /** An observer that is silent this long is started elsewhere. */
+  heartbeatMs: number;
+}
+
+/** The production values. */
+export const defaultLimits: { agent: AgentLimits; pool: PoolLimits; observer: ObserverLimits } = {
+  agent: {
+    connectMs: 45 * minute,
+    leaseMs: 2 * day,
+    leaseEndMs: 10 * minute,
+    provisionMs: 45 * minute,
+    returnMs: 30 * minute,
+    offlineMs: 10 * minute,
+    lifetimeMs: 7 * day,
+  },
+  pool: { reconcileMs: 10 * minute, signalsPerRun: 5_000, createsPerTurn: 100 },
+  observer: { intervalMs: 2 * second, idleIntervalMs: 2 * second, activityMs: hour, heartbeatMs: 30 * second },
+};
+
+/** Everything that carries a limit into a workflow. */
+export type Limits = typeof defaultLimits;

@@ -1,0 +1,247 @@
+import type { AgentState } from './agent-state.ts';
+import type { Limits } from './limits.ts';
+import type { Command, Hold, Plan, Remark } from './planning/types.ts';
+import type { PoolSpecification } from './pool-specification.ts';
+
+/**
+ * What travels between workflows, the observer and clients. Payload types only: the Temporal definitions are in
+ * `workflows/messages.ts`, the names here let activities send without importing workflow code.
+ */
+
+/** Names of the signals that activities send. */
+export const signalNames = {
+  poolObserved: 'poolObserved',
+  agentObserved: 'agentObserved',
+  jobObserved: 'jobObserved',
+  watchPool: 'watchPool',
+  unwatchPool: 'unwatchPool',
+} as const;
+
+/** Names of the workflow types. */
+export const workflowTypes = { organization: 'organization', pool: 'pool', agent: 'agent', lease: 'lease' } as const;
+
+/** One agent of one life of a pool: enough to name it everywhere. */
+export interface AgentIdentity {
+  installation: string;
+  pool: string;
+  agent: string;
+  organizationUrl: string;
+  /** Id of the agent pool in Azure DevOps. */
+  agentPoolId: number;
+}
+
+/** The moments of a job that Azure DevOps knows; milliseconds since the epoch. */
+export interface JobTimes {
+  queuedAt: number;
+  assignedAt?: number;
+  /** The agent took the job (`receiveTime`). */
+  startedAt?: number;
+  finishedAt?: number;
+}
+
+/** A job request as the observer passes it on. */
+export interface ObservedJob extends JobTimes {
+  requestId: number;
+  /** Azure DevOps' id of the job within its plan. */
+  jobId: string;
+  jobName: string;
+  /** Project id and build id, for cancelling. */
+  projectId: string;
+  buildId: number;
+  /** Lower camel case as on the wire: `succeeded`, `failed`, `canceled`, `abandoned`…; absent while unfinished. */
+  result?: string;
+  /** The server's lock: while it holds, a silent agent is not lost. Milliseconds since the epoch. */
+  lockedUntil?: number;
+}
+
+/** What changed for one agent, told to its workflow. A later `sequence` replaces an earlier one. */
+export interface AgentObservation {
+  sequence: number;
+  online: boolean;
+  enabled: boolean;
+  /** The registration is gone from Azure DevOps. */
+  missing?: boolean;
+  /** The unfinished job request that names this agent. */
+  job?: ObservedJob;
+}
+
+/** What changed for one job, told to its lease. */
+export interface JobObservation {
+  sequence: number;
+  job: ObservedJob;
+}
+
+/** An agent's standing in a pool's delta: free, held by a job, not connected, or no longer registered. */
+export type ObservedStanding = 'free' | 'held' | 'offline' | 'missing';
+
+/** The one signal that a pool gets per tick, and only when something changed. */
+export interface PoolObservation {
+  sequence: number;
+  /** Milliseconds since the epoch at which the observer looked. */
+  at: number;
+  /** Counts per demand class, complete: an image that is not listed has no queued job. */
+  queued: { imageOverride: string | null; count: number; oldestQueuedAt: number }[];
+  /** Assigned but not received, received and running: counted apart from the queued ones. */
+  assigned: number;
+  running: number;
+  /** Agents whose standing changed since the last delta, placeholders left out. */
+  agents: { name: string; standing: ObservedStanding }[];
+}
+
+/** One pool that an organisation's observer watches. */
+export interface WatchedPool {
+  pool: string;
+  agentPoolId: number;
+}
+
+/** Input of the `organization` workflow. */
+export interface OrganizationInput {
+  organization: string;
+  url: string;
+  limits: Limits;
+  pools: WatchedPool[];
+}
+
+/** Input of the `pool` workflow; `state` is what a former run handed over. */
+export interface PoolInput {
+  pool: string;
+  installation: string;
+  limits: Limits;
+  state?: PoolState;
+}
+
+/** One agent in the pool's roster. Short keys: five hundred of these travel in every continue-as-new. */
+export interface RosterEntry {
+  /** Name. */
+  n: string;
+  /** Image name. */
+  i: string;
+  /** Phase. */
+  p: 'creating' | 'ready' | 'busy' | 'returning';
+  /** Since, milliseconds since the epoch. */
+  s: number;
+}
+
+/** Everything that a pool carries from run to run. */
+export interface PoolState {
+  schemaVersion: 1;
+  /** Nine hexadecimal characters: this life of the pool. */
+  generation: string;
+  /** Agents named so far. */
+  counter: number;
+  specification?: PoolSpecification;
+  /** Rises by one with each accepted document. */
+  specificationVersion: number;
+  agentPoolId?: number;
+  status: 'Provisioning' | 'Succeeded' | 'Draining' | 'Deleting' | 'Deleted';
+  roster: RosterEntry[];
+  queued: PoolObservation['queued'];
+  assigned: number;
+  running: number;
+  observedAt: number;
+  sequence: number;
+  holds: Hold[];
+  /** Failures in a row per image: a hold doubles with each. */
+  failures: Record<string, number>;
+  totals: PoolTotals;
+  /** Ids of the last updates, so that a repeated one is answered, not done twice, also after continue-as-new. */
+  recentUpdateIds: string[];
+}
+
+/** Sums over the pool's life. */
+export interface PoolTotals {
+  requested: number;
+  returned: number;
+  failed: number;
+  jobs: number;
+  /** Milliseconds that jobs waited from queued to started, summed; divide by `jobs`. */
+  waitedMs: number;
+}
+
+/** What `odp pool show` and `odp pool explain` print. */
+export interface PoolView {
+  pool: string;
+  status: PoolState['status'];
+  specification?: PoolSpecification;
+  specificationVersion: number;
+  agentPoolId?: number;
+  agents: { name: string; image: string; phase: RosterEntry['p']; since: number }[];
+  queued: PoolObservation['queued'];
+  assigned: number;
+  running: number;
+  observedAt: number;
+  holds: Hold[];
+  totals: PoolTotals;
+  lastPlan?: { at: number; commands: Command[]; remarks: Remark[]; nextAt?: number };
+}
+
+/** Input of the `agent` workflow. */
+export interface AgentInput {
+  identity: AgentIdentity;
+  specification: PoolSpecification;
+  /** Name of the image to run. */
+  image: string;
+  limits: Limits['agent'];
+  /** When the observer saw the demand, and when the pool decided; for the wait receipt. */
+  seenAt: number;
+  decidedAt: number;
+  reason: string;
+}
+
+/** Told by an agent to its pool when it ends, and why. */
+export interface AgentReport {
+  agent: string;
+  outcome: 'returned' | 'failed';
+  /** The surfaced error, when it failed before it served. */
+  failure?: { code: string; class: string; message: string; retryAfterMs: number };
+  job?: LeaseOutcome;
+}
+
+/** How an agent's one lease ended, with its wait receipt. */
+export interface LeaseOutcome {
+  requestId: number;
+  outcome: 'finished' | 'cancelled' | 'expired' | 'agentLost';
+  result?: string;
+  receipt: WaitReceipt;
+}
+
+/** Where a job's wait went; milliseconds since the epoch, a moment that never came is absent. */
+export interface WaitReceipt {
+  queuedAt: number;
+  /** The observer saw the job; absent when the agent stood ready before the job. */
+  seenAt?: number;
+  decidedAt?: number;
+  createSentAt?: number;
+  runningAt?: number;
+  onlineAt?: number;
+  assignedAt?: number;
+  startedAt?: number;
+  finishedAt?: number;
+}
+
+/** What an agent tells when asked. */
+export interface AgentView {
+  agent: string;
+  pool: string;
+  image: string;
+  state: AgentState;
+  since: number;
+  why: string;
+  /** When the current wait ends by itself. */
+  deadline?: number;
+  registrationId?: number;
+  resourceId?: string;
+  job?: ObservedJob;
+  receipt: Partial<WaitReceipt>;
+}
+
+/** Input of the `lease` workflow. */
+export interface LeaseInput {
+  identity: AgentIdentity;
+  job: ObservedJob;
+  limits: Limits['agent'];
+  /** What the agent knows of its own start. */
+  receipt: Partial<WaitReceipt>;
+}
+
+export type { Plan };

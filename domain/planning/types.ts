@@ -1,0 +1,92 @@
+/** What planning knows and what it answers. Everything is plain data, so that a plan can be replayed, shown and tested. */
+
+/** Where an agent stands, as far as capacity is concerned. */
+export type AgentPhase =
+  /** Asked for or booting: reserved for the demand that caused it, never retired for being idle. */
+  | 'creating'
+  /** Online and free: fresh proof from Azure DevOps that no job holds it. */
+  | 'ready'
+  /** A job request is assigned to it. */
+  | 'busy'
+  /** On its way out: still holds a machine, so it counts towards the maximum, but serves nobody. */
+  | 'returning';
+
+/** One agent of the pool's roster. */
+export interface PlanningAgent {
+  name: string;
+  /** Name of the image that it runs. */
+  image: string;
+  phase: AgentPhase;
+  /** Milliseconds since the epoch at which it entered the phase. */
+  since: number;
+}
+
+/** One image of the pool, in the order of the pool document: the first serves jobs that name none. */
+export interface PlanningImage {
+  name: string;
+  /** Share of the standby agents: a percentage from 0 to 100, or `*` for an equal split. */
+  buffer: number | '*';
+}
+
+/** Jobs that wait for an agent of one image. */
+export interface ImageDemand {
+  image: string;
+  /** Job requests without an agent. */
+  queued: number;
+}
+
+/** A reason not to create for a while, after a failure that creating again at once would only repeat. */
+export interface Hold {
+  /** The image that it concerns; all images where absent. */
+  image?: string;
+  /** Milliseconds since the epoch. */
+  until: number;
+  /** The surfaced error code, such as `QuotaExceeded`. */
+  code: string;
+  message: string;
+}
+
+/** Everything that a plan is made from. Two equal inputs give two equal plans. */
+export interface PlanningInput {
+  /** Milliseconds since the epoch. */
+  now: number;
+  /** 1 to 10,000; every agent that is not returned counts. */
+  maximumConcurrency: number;
+  images: PlanningImage[];
+  /**
+   * Agents kept ready before a job asks. `total` counts busy agents too, as Managed DevOps Pools documents it; `idle`
+   * counts free ones only.
+   */
+  standby: { count: number; counts: 'total' | 'idle' };
+  demand: ImageDemand[];
+  agents: PlanningAgent[];
+  holds: Hold[];
+  /** A draining or closing pool creates nothing and retires whatever is free. */
+  closing: boolean;
+}
+
+/** Why a command was given: one code for programs, one sentence for people. */
+export interface Reason {
+  code: 'Demand' | 'Standby' | 'Surplus' | 'ImageRemoved' | 'Closing';
+  message: string;
+}
+
+/** One step for the pool workflow to take. */
+export type Command =
+  | { kind: 'create'; image: string; count: number; reason: Reason }
+  | { kind: 'retire'; agent: string; reason: Reason };
+
+/** What limits one image right now, in words: shown by `odp pool explain`. */
+export interface Remark {
+  image?: string;
+  code: 'Satisfied' | 'InFlight' | 'AtMaximum' | 'Held' | 'UnknownImage';
+  message: string;
+}
+
+/** The answer: what to do, and for each thing not done, why. */
+export interface Plan {
+  commands: Command[];
+  remarks: Remark[];
+  /** Milliseconds since the epoch at which planning again would give another answer without any event; absent when never. */
+  nextAt?: number;
+}

@@ -1,0 +1,57 @@
+/**
+ * What the workflows keep of a pool document: parsed, defaulted, free of anything that only the API needs. Plain JSON
+ * and small, for it travels in every continue-as-new.
+ */
+
+/** Where an image comes from, as the VM create call names it. */
+export type ImageReference =
+  | { kind: 'marketplace'; publisher: string; offer: string; sku: string; version: string }
+  | { kind: 'gallery'; id: string }
+  | { kind: 'sharedGallery'; id: string }
+  | { kind: 'communityGallery'; id: string };
+
+/** One image of a pool. */
+export interface ImageSpecification {
+  /** How planning, rosters and people name it: its first alias. Unique within the pool. */
+  name: string;
+  /** Every value of the demand `ImageOverride` that means this image, `name` included. */
+  aliases: string[];
+  reference: ImageReference;
+  operatingSystem: 'Linux' | 'Windows';
+  buffer: number | '*';
+}
+
+/** The shape that every machine of the pool has. */
+export interface MachineSpecification {
+  subscriptionId: string;
+  /** Resource group of the machines. */
+  resourceGroup: string;
+  location: string;
+  vmSize: string;
+  osDiskStorageAccountType: 'Standard_LRS' | 'StandardSSD_LRS' | 'Premium_LRS';
+  subnetId: string;
+  /** At most 20: the product copies no more to a machine. */
+  tags: Record<string, string>;
+  workFolder: string;
+}
+
+/** A pool as the workflows run it. */
+export interface PoolSpecification {
+  /** Name of the ARM resource. */
+  name: string;
+  organization: {
+    /** Such as `https://dev.azure.com/contoso`. */
+    url: string;
+    /** As in `organizationName(url)`. */
+    name: string;
+    /** Empty: every project of the organisation. */
+    projects: string[];
+    openAccess: boolean;
+    /** Name of the agent pool in Azure DevOps: the alias, or else the resource's name. */
+    agentPoolName: string;
+  };
+  maximumConcurrency: number;
+  standby: { count: number; counts: 'total' | 'idle' };
+  images: ImageSpecification[];
+  machine: MachineSpecification;
+}
