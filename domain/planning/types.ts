@@ -73,8 +73,7 @@ export interface Reason {
 
 /** One step for the pool workflow to take. */
 export type Command =
-  | { kind: 'create'; image: string; count: number; reason: Reason }
-  | { kind: 'retire'; agent: string; reason: Reason };
+  { kind: 'create'; image: string; count: number; reason: Reason } | { kind: 'retire'; agent: string; reason: Reason };
 
 /** What limits one image right now, in words: shown by `odp pool explain`. */
 export interface Remark {

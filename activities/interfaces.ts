@@ -1,0 +1,126 @@
+import type {
+  AgentIdentity,
+  AgentObservation,
+  JobObservation,
+  PoolObservation,
+  WatchedPool,
+} from '../domain/messages.ts';
+import type { Limits } from '../domain/limits.ts';
+import type { ImageSpecification, MachineSpecification, PoolSpecification } from '../domain/pool-specification.ts';
+
+/**
+ * The contracts of the activities: all that workflow code may import from this folder, and only as types. Every
+ * activity may run twice, also at the same time, and must then have the effect of once. Every failure that leaves one
+ * is an `ApplicationFailure` made by `errors.ts`, whose `type` is a code of the error table.
+ */
+
+/** Input of `provisionAgent`. */
+export interface ProvisionInput {
+  identity: AgentIdentity;
+  /** Id of the agent's workflow: the value of the tag that proves ownership. */
+  workflowId: string;
+  machine: MachineSpecification;
+  image: ImageSpecification;
+}
+
+/** What `provisionAgent` made. Times are milliseconds since the epoch. */
+export interface ProvisionedAgent {
+  /** Azure DevOps' id of the registration. */
+  registrationId: number;
+  /** ARM id of the machine. */
+  resourceId: string;
+  /** Just before the create call left. */
+  createSentAt: number;
+  /** Azure reported the machine as created. */
+  runningAt: number;
+}
+
+/** Input of `returnAgent`. */
+export interface ReturnInput {
+  identity: AgentIdentity;
+  workflowId: string;
+  machine: Pick<MachineSpecification, 'subscriptionId' | 'resourceGroup'>;
+}
+
+/** `busy`: the server refused to forget the agent because a job runs on it; nothing was deleted. */
+export type ReturnOutcome = { outcome: 'returned' } | { outcome: 'busy' };
+
+/** Activities that span Azure and Azure DevOps, on the task queue `azure`. Both heartbeat. */
+export interface AgentActivities {
+  /**
+   * Registers the agent with a key pair made here (the private key must never enter a history) and creates its machine
+   * with one tagged PUT; waits until Azure reports it created. A retry looks for the machine first, and registers anew
+   * only where there is none. Resumes a long-running operation from the heartbeat.
+   */
+  provisionAgent(input: ProvisionInput): Promise<ProvisionedAgent>;
+  /**
+   * Disables and deregisters (the server's refusal is the commit point: `busy`), deletes the machine, its disks and its
+   * network interface, and verifies by tag that nothing is left. Safe to call for an agent that never came to be.
+   */
+  returnAgent(input: ReturnInput): Promise<ReturnOutcome>;
+}
+
+/** Input of `checkPool`. */
+export interface CheckPoolInput {
+  installation: string;
+  specification: PoolSpecification;
+}
+
+/** Quick activities on Azure, on the task queue `azure`. */
+export interface AzureActivities {
+  /** Refuses, with every violation at once, a specification that Azure could not serve: unknown image, size, region, subnet. */
+  checkMachine(input: CheckPoolInput): Promise<void>;
+}
+
+/** Quick activities on Azure DevOps, on the task queue `azure-devops`. */
+export interface DevOpsActivities {
+  /**
+   * Refuses, with every violation at once, a specification that Azure DevOps could not serve: organisation not
+   * reachable, credentials refused, project unknown, an agent pool of that name that is not ours. Changes nothing.
+   */
+  checkOrganization(input: CheckPoolInput): Promise<void>;
+  /**
+   * Makes the agent pool, its queues in the named projects and one placeholder registration per image, or brings them
+   * to the specification. Answers the agent pool's id.
+   */
+  prepareAgentPool(input: CheckPoolInput): Promise<{ agentPoolId: number }>;
+  /** Removes placeholders, queues and the agent pool, if they are ours. Succeeds when there is nothing. */
+  removeAgentPool(input: CheckPoolInput): Promise<void>;
+  /** Stops the server from giving the agent another job. Succeeds when the registration is gone. */
+  disableAgent(input: { identity: AgentIdentity; registrationId: number }): Promise<void>;
+  /** Cancels the build of a job. Succeeds when it has already ended. */
+  cancelBuild(input: { organizationUrl: string; projectId: string; buildId: number }): Promise<void>;
+}
+
+/** Input of `observeOrganization`. */
+export interface ObserveInput {
+  organization: string;
+  url: string;
+  pools: WatchedPool[];
+  limits: Limits['observer'];
+}
+
+/** The hour-long activity, on the task queue `azure-devops-observer`. */
+export interface ObserverActivities {
+  /**
+   * Looks at each pool with two list calls per tick (agents, then unfinished job requests), tells agents, leases and
+   * pools what changed, and keeps its cursor in the heartbeat. Returns after `limits.activityMs`.
+   */
+  observeOrganization(input: ObserveInput): Promise<void>;
+}
+
+/** Activities on the engine itself, on the task queue `azure-devops`. */
+export interface EngineActivities {
+  /** Tells the organisation's workflow to watch a pool; starts the workflow when there is none. */
+  watchPool(input: { organization: string; url: string; pool: WatchedPool; limits: Limits }): Promise<void>;
+  unwatchPool(input: { organization: string; pool: string }): Promise<void>;
+  /** Names of the agents of this pool whose workflows are open, from visibility: eventually consistent. */
+  listOpenAgents(input: { pool: string }): Promise<string[]>;
+}
+
+/** How the observer delivers; the worker gives it a Temporal client, a test a list. */
+export interface ObservationSink {
+  pool(pool: string, observation: PoolObservation): Promise<void>;
+  agent(pool: string, agent: string, observation: AgentObservation): Promise<void>;
+  lease(organization: string, requestId: number, observation: JobObservation): Promise<void>;
+}
