@@ -109,6 +109,16 @@ export interface ObserverActivities {
   observeOrganization(input: ObserveInput): Promise<void>;
 }
 
+/** Activities that need only the installation document, run as local activities of the `pools` workers. */
+export interface InstallationActivities {
+  /**
+   * Parses and validates a pool document against the resource model and this installation (image catalogue, default
+   * subnet, what this version supports), and answers what the workflows run. Fails with `InvalidPool`; its details are
+   * ARM's error body with every violation.
+   */
+  resolvePool(input: { pool: string; document: unknown }): Promise<PoolSpecification>;
+}
+
 /** Activities on the engine itself, on the task queue `azure-devops`. */
 export interface EngineActivities {
   /** Tells the organisation's workflow to watch a pool; starts the workflow when there is none. */

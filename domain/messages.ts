@@ -1,6 +1,6 @@
 import type { AgentState } from './agent-state.ts';
 import type { Limits } from './limits.ts';
-import type { Command, Hold, Plan, Remark } from './planning/types.ts';
+import type { Command, Hold, Remark } from './planning/types.ts';
 import type { PoolSpecification } from './pool-specification.ts';
 
 /**
@@ -129,6 +129,8 @@ export interface PoolState {
   generation: string;
   /** Agents named so far. */
   counter: number;
+  /** The document as last accepted, and what it means here. */
+  document?: unknown;
   specification?: PoolSpecification;
   /** Rises by one with each accepted document. */
   specificationVersion: number;
@@ -243,5 +245,3 @@ export interface LeaseInput {
   /** What the agent knows of its own start. */
   receipt: Partial<WaitReceipt>;
 }
-
-export type { Plan };
