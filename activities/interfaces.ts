@@ -134,3 +134,31 @@ export interface ObservationSink {
   agent(pool: string, agent: string, observation: AgentObservation): Promise<void>;
   lease(organization: string, requestId: number, observation: JobObservation): Promise<void>;
 }
+
+/** A public RSA key as Azure DevOps takes it: base64 of the big-endian numbers. */
+export interface AgentPublicKey {
+  exponent: string;
+  modulus: string;
+}
+
+/** What the server answered to a registration: the material of `.agent` and `.credentials`. */
+export interface AgentRegistration {
+  registrationId: number;
+  agentPoolName: string;
+  serverUrl: string;
+  clientId: string;
+  authorizationUrl: string;
+}
+
+/** The Azure DevOps side of `provisionAgent` and `returnAgent`. */
+export interface AgentRegistrar {
+  /** Adds the registration; replaces one of the same name, so that an earlier key is worth nothing. */
+  register(
+    identity: AgentIdentity,
+    publicKey: AgentPublicKey,
+    userCapabilities: Record<string, string>,
+  ): Promise<AgentRegistration>;
+  find(identity: AgentIdentity): Promise<{ registrationId: number } | undefined>;
+  /** Disables, then deletes. `busy`: the server refused because a job runs on it, and it is enabled or not as before. */
+  deregister(identity: AgentIdentity): Promise<'removed' | 'busy'>;
+}
