@@ -1,0 +1,13 @@
+/**
+ * Open DevOps Pools for programs:
+ *
+ *     await using odp = await connect({ address: 'localhost:7233' });
+ *     await odp.pools.apply(document);
+ */
+export { connect, type ConnectOptions, type OpenDevOpsPools } from './connect.ts';
+export { OdpError, asOdpError, type OdpErrorDetail, type OdpErrorOptions } from './error.ts';
+export type { PoolDetails, PoolExplanation, PoolSummary, Pools } from './pools.ts';
+export type { AgentSummary, Agents } from './agents.ts';
+export type { JobDetails, JobSummary, Jobs } from './jobs.ts';
+export type { AgentView, LeaseOutcome, PoolView, WaitReceipt } from '../../domain/messages.ts';
+export type { ApplyResult } from '../../workflows/messages.ts';

@@ -1,0 +1,158 @@
+import { type Client, WithStartWorkflowOperation, WorkflowIdConflictPolicy } from '@temporalio/client';
+import type { Limits } from '../../domain/limits.ts';
+import { workflowTypes, type PoolInput, type PoolView } from '../../domain/messages.ts';
+import { organizationName, taskQueues, workflowIds } from '../../domain/names.ts';
+import { apply, deletePool, poolDocument, poolView, type ApplyResult } from '../../workflows/messages.ts';
+import { asOdpError, OdpError } from './error.ts';
+import { attribute, key, listWorkflows, where } from './visibility.ts';
+
+/** One line of a list of pools. */
+export interface PoolSummary {
+  name: string;
+  organization: string;
+  /** Open agents by the state that they show. */
+  agents: Record<string, number>;
+  /** When this run of the pool's workflow began; milliseconds since the epoch. */
+  since: number;
+}
+
+/** A pool in full: what it knows and wants, and the document as last accepted. */
+export interface PoolDetails extends PoolView {
+  document: unknown;
+}
+
+/** Why a pool is as it is: its last plan, what holds it back, and the demand that it saw. */
+export type PoolExplanation = Pick<
+  PoolView,
+  'pool' | 'status' | 'lastPlan' | 'holds' | 'queued' | 'assigned' | 'running' | 'observedAt' | 'agents'
+>;
+
+/** The verbs on pools. Every method throws `OdpError` and nothing else. */
+export interface Pools {
+  /**
+   * Makes a pool what the document says; creates it when there is none. Answers once the pool has accepted it and its
+   * agent pool in Azure DevOps stands.
+   *
+   * @param document the ARM resource, as an object
+   */
+  apply(document: unknown): Promise<ApplyResult>;
+  list(): Promise<PoolSummary[]>;
+  show(name: string): Promise<PoolDetails>;
+  /** Begins the deletion: each agent goes after its job, then the agent pool, then the pool. */
+  delete(name: string): Promise<{ status: PoolView['status'] }>;
+  explain(name: string): Promise<PoolExplanation>;
+}
+
+/** What every pool of this installation starts with. */
+export interface PoolDefaults {
+  installation: string;
+  limits: Limits;
+}
+
+/** Verbs on pools over a Temporal client. */
+export function createPools(client: Client, { installation, limits }: PoolDefaults): Pools {
+  const view = async (name: string): Promise<PoolView> => {
+    await requireOpen(client, name);
+    return await client.workflow.getHandle(workflowIds.pool(name)).query(poolView);
+  };
+  return {
+    apply: async (document) => {
+      const { name, organization } = identify(document);
+      const input: PoolInput = { pool: name, installation, limits };
+      return await client.workflow.executeUpdateWithStart(apply, {
+        args: [{ document }],
+        startWorkflowOperation: new WithStartWorkflowOperation(workflowTypes.pool, {
+          workflowId: workflowIds.pool(name),
+          taskQueue: taskQueues.workflows,
+          args: [input],
+          workflowIdConflictPolicy: WorkflowIdConflictPolicy.USE_EXISTING,
+          staticSummary: `pool ${name}${organization === undefined ? '' : ` in ${organization}`}`,
+          typedSearchAttributes: [
+            { key: key('PoolName'), value: name },
+            ...(organization === undefined ? [] : [{ key: key('Organization'), value: organization }]),
+          ],
+        }),
+      });
+    },
+
+    list: async () => {
+      const [pools, agents] = await Promise.all([
+        listWorkflows(client, where({ WorkflowType: workflowTypes.pool, ExecutionStatus: 'Running' })),
+        listWorkflows(client, where({ WorkflowType: workflowTypes.agent, ExecutionStatus: 'Running' })),
+      ]);
+      const counts = new Map<string, Record<string, number>>();
+      for (const agent of agents) {
+        const pool = attribute(agent, 'PoolName') ?? '';
+        const state = attribute(agent, 'AgentState') ?? 'Provisioning';
+        const states = counts.get(pool) ?? {};
+        states[state] = (states[state] ?? 0) + 1;
+        counts.set(pool, states);
+      }
+      return pools
+        .map((info) => {
+          const name = attribute(info, 'PoolName') ?? info.workflowId.slice(workflowIds.pool('').length);
+          return {
+            name,
+            organization: attribute(info, 'Organization') ?? '',
+            agents: counts.get(name) ?? {},
+            since: info.startTime.getTime(),
+          };
+        })
+        .sort((a, b) => a.name.localeCompare(b.name, 'en'));
+    },
+
+    show: async (name) => {
+      const shown = await view(name);
+      const document = await client.workflow.getHandle(workflowIds.pool(name)).query(poolDocument);
+      return { ...shown, document };
+    },
+
+    delete: async (name) => {
+      await requireOpen(client, name);
+      return await client.workflow.getHandle(workflowIds.pool(name)).executeUpdate(deletePool);
+    },
+
+    explain: async (name) => {
+      const { pool, status, lastPlan, holds, queued, assigned, running, observedAt, agents } = await view(name);
+      return { pool, status, holds, queued, assigned, running, observedAt, agents, ...(lastPlan ? { lastPlan } : {}) };
+    },
+  };
+}
+
+/** A closed pool would still answer queries until its history is gone; to people it does not exist any more. */
+async function requireOpen(client: Client, name: string): Promise<void> {
+  const notFound = (cause?: unknown) =>
+    new OdpError('NotFound', `There is no pool named ${name}.`, {
+      target: name,
+      hint: '`odp pool list` shows the pools that exist.',
+      cause,
+    });
+  try {
+    const { status } = await client.workflow.getHandle(workflowIds.pool(name)).describe();
+    if (status.name !== 'RUNNING') throw notFound();
+  } catch (error) {
+    const read = asOdpError(error);
+    throw read.code === 'NotFound' ? notFound(error) : read;
+  }
+}
+
+/** The two facts that the workflow's id and search attributes need; the worker validates the document as a whole. */
+function identify(document: unknown): { name: string; organization?: string } {
+  const name = at(document, 'name');
+  if (typeof name !== 'string' || name === '') {
+    const detail = { code: 'Required', target: 'name', message: 'The document needs the name of the pool.' };
+    throw new OdpError('InvalidPool', 'The pool document is not valid.', { details: [detail] });
+  }
+  const url = at(document, 'properties', 'organizationProfile', 'organizations', 0, 'url');
+  return typeof url === 'string' && URL.canParse(url) ? { name, organization: organizationName(url) } : { name };
+}
+
+function at(value: unknown, ...path: (string | number)[]): unknown {
+  return path.reduce<unknown>(
+    (found, step) =>
+      typeof found === 'object' && found !== null && Object.hasOwn(found, step)
+        ? (found as Record<string | number, unknown>)[step]
+        : undefined,
+    value,
+  );
+}
