@@ -120,6 +120,8 @@ export interface RosterEntry {
   p: 'creating' | 'ready' | 'busy' | 'returning';
   /** Since, milliseconds since the epoch. */
   s: number;
+  /** Set once it is done: it served its job or was told to return, so it never becomes ready again. */
+  d?: 1;
 }
 
 /** Everything that a pool carries from run to run. */
@@ -184,8 +186,8 @@ export interface AgentInput {
   /** Name of the image to run. */
   image: string;
   limits: Limits['agent'];
-  /** When the observer saw the demand, and when the pool decided; for the wait receipt. */
-  seenAt: number;
+  /** When the observer saw the demand (absent for standby), and when the pool decided; for the wait receipt. */
+  seenAt?: number;
   decidedAt: number;
   reason: string;
 }

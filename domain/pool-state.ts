@@ -1,0 +1,154 @@
+import type { AgentReport, PoolObservation, PoolState, RosterEntry } from './messages.ts';
+import type { PlanningInput } from './planning/types.ts';
+import type { PoolSpecification } from './pool-specification.ts';
+
+/**
+ * How a pool's state follows from what it is told. Pure: the pool workflow applies these to its state, tests apply them
+ * to invented histories.
+ */
+
+/** Updates remembered, so that one sent twice is done once, also across continue-as-new. */
+const recentUpdateIdsMax = 256;
+
+/** First hold after a failure; it doubles with every failure in a row up to what the error's class asks for. */
+const firstHoldMs = 15_000;
+
+/** The longest hold for an error whose class names no time of its own. */
+const holdMaxMs = 600_000;
+
+/** A pool that has not been told anything yet. */
+export function newPoolState(generation: string): PoolState {
+  return {
+    schemaVersion: 1,
+    generation,
+    counter: 0,
+    specificationVersion: 0,
+    status: 'Provisioning',
+    roster: [],
+    queued: [],
+    assigned: 0,
+    running: 0,
+    observedAt: 0,
+    sequence: 0,
+    holds: [],
+    failures: {},
+    totals: { requested: 0, returned: 0, failed: 0, jobs: 0, waitedMs: 0 },
+    recentUpdateIds: [],
+  };
+}
+
+/** Remembers that an update was carried out. */
+export function rememberUpdate(state: PoolState, id: string): void {
+  state.recentUpdateIds = [...state.recentUpdateIds, id].slice(-recentUpdateIdsMax);
+}
+
+/** Applies the observer's delta. Answers whether it was news: an older or repeated one changes nothing. */
+export function applyObservation(state: PoolState, observation: PoolObservation): boolean {
+  if (observation.sequence <= state.sequence) return false;
+  state.sequence = observation.sequence;
+  state.observedAt = observation.at;
+  state.queued = observation.queued;
+  state.assigned = observation.assigned;
+  state.running = observation.running;
+  for (const { name, standing } of observation.agents) {
+    const entry = state.roster.find(({ n }) => n === name);
+    if (!entry) continue;
+    const phase = phaseAfter(entry, standing);
+    if (phase === entry.p) continue;
+    if (phase === 'ready') delete state.failures[entry.i];
+    if (phase === 'returning') entry.d = 1;
+    entry.p = phase;
+    entry.s = observation.at;
+  }
+  state.holds = state.holds.filter(({ until, image }) => until > observation.at && (image ?? '') in state.failures);
+  return true;
+}
+
+/**
+ * A stateless agent serves one job: once busy it only ever returns. An agent that was told to return and is held all
+ * the same serves that job first. An agent that lost its connection is no capacity until it is proven online again.
+ */
+function phaseAfter(entry: RosterEntry, standing: PoolObservation['agents'][number]['standing']): RosterEntry['p'] {
+  switch (standing) {
+    case 'held':
+      return 'busy';
+    case 'free':
+      return entry.p === 'busy' || entry.d ? 'returning' : 'ready';
+    case 'offline':
+      return entry.p === 'ready' ? 'creating' : entry.p;
+    case 'missing':
+      return entry.p === 'creating' ? 'creating' : 'returning';
+  }
+}
+
+/** Applies an agent's last word. A second report of the same agent changes nothing. */
+export function applyReport(state: PoolState, report: AgentReport, now: number): void {
+  const entry = state.roster.find(({ n }) => n === report.agent);
+  if (!entry) return;
+  state.roster = state.roster.filter(({ n }) => n !== report.agent);
+  if (report.job) {
+    state.totals.jobs += 1;
+    const { queuedAt, startedAt } = report.job.receipt;
+    if (startedAt !== undefined) state.totals.waitedMs += startedAt - queuedAt;
+  }
+  if (report.outcome === 'returned' || !report.failure) {
+    state.totals.returned += 1;
+    return;
+  }
+  state.totals.failed += 1;
+  const failures = (state.failures[entry.i] ?? 0) + 1;
+  state.failures[entry.i] = failures;
+  const ceiling = report.failure.retryAfterMs > 0 ? report.failure.retryAfterMs : holdMaxMs;
+  const hold = Math.min(ceiling, firstHoldMs * 2 ** Math.min(failures - 1, 20));
+  state.holds = [
+    ...state.holds.filter(({ image }) => image !== entry.i),
+    { image: entry.i, until: now + hold, code: report.failure.code, message: report.failure.message },
+  ];
+}
+
+/** What planning needs of the state: one class of demand per alias, because an agent answers to exactly one alias. */
+export function planningInput(state: PoolState, specification: PoolSpecification, now: number): PlanningInput {
+  const images = specification.images.flatMap((image) =>
+    [image.name, ...image.aliases.filter((alias) => alias !== image.name)].map((alias) => ({
+      name: alias,
+      buffer: alias === image.name ? image.buffer : 0,
+    })),
+  );
+  const first = images[0]?.name ?? '';
+  const queued: Record<string, number> = Object.create(null) as Record<string, number>;
+  for (const { imageOverride, count } of state.queued) {
+    const image = imageOverride ?? first;
+    queued[image] = (queued[image] ?? 0) + count;
+  }
+  return {
+    now,
+    maximumConcurrency: specification.maximumConcurrency,
+    images,
+    standby: specification.standby,
+    demand: Object.entries(queued).map(([image, count]) => ({ image, queued: count })),
+    agents: state.roster.map(({ n, i, p, s }) => ({ name: n, image: i, phase: p, since: s })),
+    holds: state.holds.filter(({ until }) => until > now),
+    closing: state.status === 'Deleting' || state.status === 'Draining',
+  };
+}
+
+/**
+ * Compares the roster with the agent workflows that visibility shows as open. Visibility lags, so only what two reads
+ * in a row agree on is corrected. Answers what to remember for the next read and which agents nobody knows.
+ */
+export function reconcileRoster(
+  state: PoolState,
+  open: string[],
+  suspects: { gone: string[]; unknown: string[] },
+): { gone: string[]; unknown: string[]; strays: string[] } {
+  const known = state.roster.map(({ n }) => n);
+  const gone = known.filter((name) => !open.includes(name));
+  const unknown = open.filter((name) => !known.includes(name));
+  const confirmedGone = gone.filter((name) => suspects.gone.includes(name));
+  state.roster = state.roster.filter(({ n }) => !confirmedGone.includes(n));
+  return {
+    gone: gone.filter((name) => !confirmedGone.includes(name)),
+    unknown,
+    strays: unknown.filter((name) => suspects.unknown.includes(name)),
+  };
+}

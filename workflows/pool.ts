@@ -1,0 +1,324 @@
+import {
+  allHandlersFinished,
+  ApplicationFailure,
+  condition,
+  continueAsNew,
+  currentUpdateInfo,
+  log,
+  setHandler,
+  upsertSearchAttributes,
+  uuid4,
+  workflowInfo,
+} from '@temporalio/workflow';
+import type { AgentInput, PoolInput, PoolState, PoolView } from '../domain/messages.ts';
+import { agentName, organizationName } from '../domain/names.ts';
+import { planCapacity } from '../domain/planning/plan-capacity.ts';
+import type { Command, Plan } from '../domain/planning/types.ts';
+import {
+  applyObservation,
+  applyReport,
+  newPoolState,
+  planningInput,
+  reconcileRoster,
+  rememberUpdate,
+} from '../domain/pool-state.ts';
+import { devops, engine, priorities } from './activity-profiles.ts';
+import {
+  agentReported,
+  apply,
+  deletePool,
+  poolDocument,
+  poolObserved,
+  poolView,
+  type ApplyResult,
+} from './messages.ts';
+import { acceptDocument } from './pool/accept-document.ts';
+import { retireAgent, startAgent } from './pool/agents.ts';
+import { describePool } from './pool/describe.ts';
+import { searchAttributes } from './search-attributes.ts';
+
+/** A pool that was started without a document ends after this long. */
+const firstDocumentMs = 300_000;
+
+/**
+ * A pool's life, from its first document until nothing of it is left. It holds what is wanted (the document), what is
+ * there (the roster) and what waits (the observer's counts), plans on every event, and acts on the plan: starts agents,
+ * asks agents to return. Documents and deletion come as updates, facts as signals. It continues as new with its whole
+ * state when the server suggests it or after `signalsPerRun` signals.
+ */
+export async function pool(input: PoolInput): Promise<void> {
+  const life = new PoolLife(input);
+  if (!(await life.firstDocument())) return;
+  for (;;) {
+    await life.turn();
+    if (life.gone) {
+      await condition(allHandlersFinished);
+      return;
+    }
+    if (life.shouldContinueAsNew()) {
+      await condition(allHandlersFinished);
+      // Nothing may be awaited between here and the command: what a handler added meanwhile is in the snapshot.
+      return await continueAsNew<typeof pool>({ ...input, state: life.state });
+    }
+  }
+}
+
+class PoolLife {
+  readonly state: PoolState;
+  gone = false;
+
+  private readonly input: PoolInput;
+  private events = 0;
+  private planned = -1;
+  private signals = 0;
+  private accepting = 0;
+  private attempts = 0;
+  private applying: Promise<void> = Promise.resolve();
+  private nextPlanAt: number | undefined;
+  private reconcileAt: number;
+  private suspects: { gone: string[]; unknown: string[] } = { gone: [], unknown: [] };
+  private lastPlan: { at: number; plan: Plan } | undefined;
+
+  constructor(input: PoolInput) {
+    this.input = input;
+    this.state = input.state ?? newPoolState(uuid4().replaceAll('-', '').slice(0, 9));
+    this.reconcileAt = Date.now() + input.limits.pool.reconcileMs;
+    setHandler(
+      poolObserved,
+      (observation) => {
+        this.signals++;
+        if (applyObservation(this.state, observation)) this.events++;
+      },
+      { description: 'What changed in Azure DevOps since the last look.' },
+    );
+    setHandler(
+      agentReported,
+      (report) => {
+        this.signals++;
+        this.events++;
+        applyReport(this.state, report, Date.now());
+      },
+      { description: 'An agent ended and how.' },
+    );
+    setHandler(apply, (update) => this.apply(update.document), {
+      validator: (update: { document: unknown }) => this.validate(update),
+      description: 'Make the pool what the document says. Refused as a whole when anything in it is wrong.',
+    });
+    setHandler(deletePool, () => this.delete(), {
+      description: 'Return every agent after its job, remove the agent pool in Azure DevOps, then close.',
+    });
+    setHandler(poolView, () => this.view(), { description: 'What the pool knows, wants and last decided.' });
+    setHandler(poolDocument, () => this.state.document ?? null, { description: 'The document as last accepted.' });
+  }
+
+  /** Answers whether there is a document to live by. Without one the pool ends, and nothing was created. */
+  async firstDocument(): Promise<boolean> {
+    if (this.state.specification) return true;
+    upsertSearchAttributes([{ key: searchAttributes.poolName, value: this.input.pool }]);
+    await condition(
+      () => this.state.specification !== undefined || (this.attempts > 0 && this.accepting === 0),
+      firstDocumentMs,
+      { summary: 'wait for the first document' },
+    );
+    if (this.state.specification) return true;
+    await condition(allHandlersFinished);
+    return this.state.specification !== undefined;
+  }
+
+  /** Waits for something to happen, then plans and acts. */
+  async turn(): Promise<void> {
+    const { limits } = this.input;
+    const wakeAt = Math.min(this.reconcileAt, this.nextPlanAt ?? Infinity);
+    const wait = Math.max(1, wakeAt - Date.now());
+    if (this.events === this.planned && wakeAt > Date.now()) {
+      await condition(() => this.events !== this.planned || this.shouldContinueAsNew(), wait, {
+        summary: wakeAt === this.reconcileAt ? 'reconcile the roster' : 'plan again',
+      });
+    }
+    if (Date.now() >= this.reconcileAt) {
+      await this.reconcile();
+      this.reconcileAt = Date.now() + limits.pool.reconcileMs;
+    }
+    await this.planAndAct();
+    if (this.state.status === 'Deleting' && this.state.roster.length === 0) await this.remove();
+    describePool(this.state, this.lastPlan?.plan);
+  }
+
+  shouldContinueAsNew(): boolean {
+    if (this.accepting > 0) return false;
+    return workflowInfo().continueAsNewSuggested || this.signals >= this.input.limits.pool.signalsPerRun;
+  }
+
+  private async planAndAct(): Promise<void> {
+    const { specification } = this.state;
+    if (!specification) return;
+    this.planned = this.events;
+    const now = Date.now();
+    const plan = planCapacity(planningInput(this.state, specification, now));
+    this.lastPlan = { at: now, plan };
+    this.nextPlanAt = plan.nextAt;
+    await Promise.all(this.limited(plan.commands).map((command) => this.act(command)));
+  }
+
+  /** A burst is spread over several turns, so that no turn writes thousands of events; the rest is planned again. */
+  private limited(commands: Command[]): Command[] {
+    let room = this.input.limits.pool.createsPerTurn;
+    const chosen: Command[] = [];
+    for (const command of commands) {
+      if (command.kind === 'retire') {
+        chosen.push(command);
+        continue;
+      }
+      const count = Math.min(room, command.count);
+      if (count < command.count) this.events++;
+      room -= count;
+      if (count > 0) chosen.push({ ...command, count });
+    }
+    return chosen;
+  }
+
+  private async act(command: Command): Promise<void> {
+    if (command.kind === 'retire') return await this.retire(command.agent, command.reason.message);
+    const starts = Array.from({ length: command.count }, () =>
+      this.create(command.image, command.reason.message, command.reason.code === 'Demand'),
+    );
+    await Promise.all(starts);
+  }
+
+  private async create(image: string, reason: string, forDemand: boolean): Promise<void> {
+    const { specification, agentPoolId } = this.state;
+    if (!specification || agentPoolId === undefined) return;
+    const name = agentName(this.state.generation, this.state.counter++);
+    const now = Date.now();
+    this.state.roster.push({ n: name, i: image, p: 'creating', s: now });
+    this.state.totals.requested += 1;
+    const agentInput: AgentInput = {
+      identity: {
+        installation: this.input.installation,
+        pool: this.input.pool,
+        agent: name,
+        organizationUrl: specification.organization.url,
+        agentPoolId,
+      },
+      specification,
+      image,
+      limits: this.input.limits.agent,
+      ...(forDemand ? { seenAt: this.state.observedAt } : {}),
+      decidedAt: now,
+      reason,
+    };
+    await startAgent(agentInput);
+  }
+
+  private async retire(name: string, reason: string): Promise<void> {
+    const entry = this.state.roster.find(({ n }) => n === name);
+    if (!entry) return;
+    entry.p = 'returning';
+    entry.s = Date.now();
+    entry.d = 1;
+    if (!(await retireAgent(this.input.pool, name, reason))) {
+      this.state.roster = this.state.roster.filter(({ n }) => n !== name);
+      this.events++;
+    }
+  }
+
+  private async reconcile(): Promise<void> {
+    const open = await engine.listOpenAgents.executeWithOptions(
+      { summary: 'reconcile the roster', priority: { priorityKey: priorities.reconcile } },
+      [{ pool: this.input.pool }],
+    );
+    const { strays, ...suspects } = reconcileRoster(this.state, open, this.suspects);
+    this.suspects = suspects;
+    for (const name of strays) {
+      log.warn('an agent that the pool does not know returns', { agent: name });
+      await retireAgent(this.input.pool, name, 'the pool does not know it');
+    }
+    this.events++;
+  }
+
+  private validate(update: { document: unknown } | undefined): void {
+    if (typeof update?.document !== 'object' || update.document === null) {
+      throw ApplicationFailure.nonRetryable('The update takes { "document": { ... } }, a pool document.', 'InvalidPool');
+    }
+    this.refuseWhenClosing();
+  }
+
+  private refuseWhenClosing(): void {
+    if (this.state.status !== 'Deleting' && this.state.status !== 'Deleted') return;
+    throw ApplicationFailure.nonRetryable(
+      `The pool ${this.input.pool} is being deleted. Apply the document again once it is gone.`,
+      'PoolIsBeingDeleted',
+    );
+  }
+
+  private async apply(document: unknown): Promise<ApplyResult> {
+    const id = currentUpdateInfo()?.id;
+    this.accepting++;
+    this.attempts++;
+    // One document at a time, in the order in which they came; a refused one does not stop the next.
+    const turn = this.applying.then(() => this.accept(id, document));
+    this.applying = turn.then(
+      () => undefined,
+      () => undefined,
+    );
+    try {
+      return await turn;
+    } finally {
+      this.accepting--;
+    }
+  }
+
+  private async accept(id: string | undefined, document: unknown): Promise<ApplyResult> {
+    this.refuseWhenClosing();
+    const done = id !== undefined && this.state.recentUpdateIds.includes(id);
+    if (!done) {
+      await acceptDocument(this.input, this.state, document);
+      if (id !== undefined) rememberUpdate(this.state, id);
+      this.events++;
+    }
+    return {
+      specificationVersion: this.state.specificationVersion,
+      status: this.state.status,
+      agentPoolId: this.state.agentPoolId ?? 0,
+    };
+  }
+
+  private async delete(): Promise<{ status: PoolState['status'] }> {
+    this.state.status = 'Deleting';
+    this.events++;
+    return { status: this.state.status };
+  }
+
+  private async remove(): Promise<void> {
+    const { specification } = this.state;
+    if (specification) {
+      await engine.unwatchPool.executeWithOptions({ summary: 'observe the pool no longer' }, [
+        { organization: organizationName(specification.organization.url), pool: this.input.pool },
+      ]);
+      await devops.removeAgentPool.executeWithOptions({ summary: 'remove the agent pool from Azure DevOps' }, [
+        { installation: this.input.installation, specification },
+      ]);
+    }
+    this.state.status = 'Deleted';
+    this.gone = true;
+  }
+
+  private view(): PoolView {
+    const { state } = this;
+    return {
+      pool: this.input.pool,
+      status: state.status,
+      ...(state.specification === undefined ? {} : { specification: state.specification }),
+      specificationVersion: state.specificationVersion,
+      ...(state.agentPoolId === undefined ? {} : { agentPoolId: state.agentPoolId }),
+      agents: state.roster.map(({ n, i, p, s }) => ({ name: n, image: i, phase: p, since: s })),
+      queued: state.queued,
+      assigned: state.assigned,
+      running: state.running,
+      observedAt: state.observedAt,
+      holds: state.holds,
+      totals: state.totals,
+      ...(this.lastPlan === undefined ? {} : { lastPlan: { at: this.lastPlan.at, ...this.lastPlan.plan } }),
+    };
+  }
+}
