@@ -31,6 +31,11 @@ export interface PoolLimits {
   /** How often the roster is compared with the open agent workflows. */
   reconcileMs: number;
   /**
+   * An agent that takes longer than this to come online is no longer counted as capacity, so that the next job does not
+   * wait for it up to its connect limit. Ten minutes: the slow end of what users measure for a cold start.
+   */
+  overdueMs: number;
+  /**
    * Signals in one run before the pool continues as new. The server refuses signals at 10,000 in a run and does not
    * count them in its own suggestion.
    */
@@ -62,7 +67,7 @@ export const defaultLimits: { agent: AgentLimits; pool: PoolLimits; observer: Ob
     offlineMs: 10 * minute,
     lifetimeMs: 7 * day,
   },
-  pool: { reconcileMs: 10 * minute, signalsPerRun: 5_000, createsPerTurn: 100 },
+  pool: { reconcileMs: 10 * minute, overdueMs: 10 * minute, signalsPerRun: 5_000, createsPerTurn: 100 },
   observer: { intervalMs: 2 * second, idleIntervalMs: 2 * second, activityMs: hour, heartbeatMs: 30 * second },
 };
 

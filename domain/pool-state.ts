@@ -56,7 +56,7 @@ export function applyObservation(state: PoolState, observation: PoolObservation)
     const phase = phaseAfter(entry, standing);
     if (phase === entry.p) continue;
     if (phase === 'ready') delete state.failures[entry.i];
-    if (phase === 'returning') entry.d = 1;
+    if (entry.p === 'busy' || standing === 'missing') entry.d = 1;
     entry.p = phase;
     entry.s = observation.at;
   }
@@ -75,7 +75,7 @@ function phaseAfter(entry: RosterEntry, standing: PoolObservation['agents'][numb
     case 'free':
       return entry.p === 'busy' || entry.d ? 'returning' : 'ready';
     case 'offline':
-      return entry.p === 'ready' ? 'creating' : entry.p;
+      return entry.p === 'ready' ? 'returning' : entry.p;
     case 'missing':
       return entry.p === 'creating' ? 'creating' : 'returning';
   }
@@ -106,8 +106,18 @@ export function applyReport(state: PoolState, report: AgentReport, now: number):
   ];
 }
 
-/** What planning needs of the state: one class of demand per alias, because an agent answers to exactly one alias. */
-export function planningInput(state: PoolState, specification: PoolSpecification, now: number): PlanningInput {
+/**
+ * What planning needs of the state: one class of demand per alias, because an agent answers to exactly one alias.
+ *
+ * @param overdueMs an agent that is being created for longer than this still holds its place, but no job is made to
+ *   wait for it any more
+ */
+export function planningInput(
+  state: PoolState,
+  specification: PoolSpecification,
+  now: number,
+  overdueMs: number,
+): PlanningInput {
   const images = specification.images.flatMap((image) =>
     [image.name, ...image.aliases.filter((alias) => alias !== image.name)].map((alias) => ({
       name: alias,
@@ -126,7 +136,12 @@ export function planningInput(state: PoolState, specification: PoolSpecification
     images,
     standby: specification.standby,
     demand: Object.entries(queued).map(([image, count]) => ({ image, queued: count })),
-    agents: state.roster.map(({ n, i, p, s }) => ({ name: n, image: i, phase: p, since: s })),
+    agents: state.roster.map(({ n, i, p, s }) => ({
+      name: n,
+      image: i,
+      phase: p === 'creating' && now - s > overdueMs ? 'returning' : p,
+      since: s,
+    })),
     holds: state.holds.filter(({ until }) => until > now),
     closing: state.status === 'Deleting' || state.status === 'Draining',
   };

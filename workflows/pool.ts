@@ -154,9 +154,10 @@ class PoolLife {
     if (!specification) return;
     this.planned = this.events;
     const now = Date.now();
-    const plan = planCapacity(planningInput(this.state, specification, now));
+    const plan = planCapacity(planningInput(this.state, specification, now, this.input.limits.pool.overdueMs));
     this.lastPlan = { at: now, plan };
-    this.nextPlanAt = plan.nextAt;
+    // Time stands still within a turn: a plan that asks to be made again at once would never let the turn end.
+    this.nextPlanAt = plan.nextAt === undefined ? undefined : Math.max(plan.nextAt, now + 1_000);
     await Promise.all(this.limited(plan.commands).map((command) => this.act(command)));
   }
 
@@ -238,7 +239,10 @@ class PoolLife {
 
   private validate(update: { document: unknown } | undefined): void {
     if (typeof update?.document !== 'object' || update.document === null) {
-      throw ApplicationFailure.nonRetryable('The update takes { "document": { ... } }, a pool document.', 'InvalidPool');
+      throw ApplicationFailure.nonRetryable(
+        'The update takes { "document": { ... } }, a pool document.',
+        'InvalidPool',
+      );
     }
     this.refuseWhenClosing();
   }

@@ -82,11 +82,13 @@ async function allOrEveryViolation(checks: Promise<void>[]): Promise<void> {
   if (failures.length === 0) return;
   const other = failures.find(({ type }) => type !== 'InvalidPool');
   if (other) throw other;
-  throw invalidPool(
-    failures.flatMap(
-      ({ details }) => ((details?.[0] as ArmError).error.details ?? []) as { code: string; message: string }[],
-    ),
-  );
+  throw invalidPool(failures.flatMap(violationsOf));
+}
+
+function violationsOf(failure: ApplicationFailure): { code: string; message: string; target?: string }[] {
+  const body = failure.details?.[0] as Partial<ArmError> | undefined;
+  const details = body?.error?.details as { code: string; message: string; target?: string }[] | undefined;
+  return details ?? [{ code: failure.type ?? 'InvalidPool', message: failure.message }];
 }
 
 /** In a handler only an `ApplicationFailure` fails the update; anything else would fail the workflow's task for ever. */

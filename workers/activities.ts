@@ -1,0 +1,12 @@
+import type { Client } from '@temporalio/client';
+import { createAgentActivities } from '../activities/agent.ts';
+import { createAzureActivities } from '../activities/azure/activities.ts';
+import { createAzureClients } from '../activities/azure/clients.ts';
+import { createAzureCredential } from '../activities/azure/credential.ts';
+import { createDevOpsActivities } from '../activities/devops/activities.ts';
+import { createDevOpsConnections } from '../activities/devops/connections.ts';
+import { createObserverActivities } from '../activities/devops/observer.ts';
+import { createAgentRegistrar } from '../activities/devops/registrar.ts';
+import { createInstallationActivities } from '../activities/installation.ts';
+import { createEngineActivities, createObservationSink } from '../activities/temporal/activities.ts';
+import type { Installation, SecretReference } from '../domain/installation.ts';

@@ -1,0 +1,17 @@
+import { readFile } from 'node:fs/promises';
+import type { SecretReference } from '../domain/installation.ts';
+
+/**
+ * Reads a secret where it is needed and when it is needed, so that a rotated one is taken up without a restart. The
+ * value goes into a client and nowhere else.
+ *
+ * @throws Error that names the reference, never the value
+ */
+export async function readSecret(reference: SecretReference): Promise<string> {
+  if ('environment' in reference) {
+    const value = process.env[reference.environment];
+    if (!value) throw new Error(`The environment variable ${reference.environment}, which holds a secret, is not set.`);
+    return value;
+  }
+  return (await readFile(reference.file, 'utf8')).trim();
+}
