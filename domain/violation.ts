@@ -20,6 +20,7 @@ export type Rule =
   | 'ParallelismMustTotalMaximumConcurrency'
   | 'ReadOnly'
   | 'UnknownImage'
+  | 'UnknownTimeZone'
   | 'UnknownApiVersion'
   | 'WrongResourceType'
   | 'NotSupported'

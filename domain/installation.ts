@@ -1,0 +1,157 @@
+import { z } from 'zod';
+import { builtInImages, type CatalogueImage } from './image-catalogue.ts';
+import { defaultLimits, type Limits } from './limits.ts';
+import { plainData } from './validation/plain-data.ts';
+import { violationsOfZod } from './validation/zod-violations.ts';
+import type { Violation } from './violation.ts';
+
+/**
+ * The installation document: where machines are created, how to reach the engine, Azure and Azure DevOps, and where the
+ * secrets are. It never holds a secret itself, and nothing here reads a file.
+ */
+
+const text = z.string().min(1, 'It must not be empty.').max(2_048, 'It must have at most 2,048 characters.');
+
+const httpUrl = text.refine(isHttpUrl, 'It must be an http or https URL without user, query or fragment.');
+
+/** Where a secret is; never the secret itself. */
+const secretReference = z.union([z.strictObject({ file: text }), z.strictObject({ environment: text })], {
+  error: 'It must be { file: PATH } or { environment: NAME }: the place of the secret, never the secret itself.',
+});
+
+/** The form of an ARM id of a subnet. */
+export const subnetIdPattern =
+  /^\/subscriptions\/[^/]+\/resourceGroups\/[^/]+\/providers\/Microsoft\.Network\/virtualNetworks\/[^/]+\/subnets\/[^/]+$/i;
+
+const subnetId = text.regex(
+  subnetIdPattern,
+  'It must be the ARM id of a subnet: /subscriptions/…/resourceGroups/…/providers/Microsoft.Network/virtualNetworks/…/subnets/….',
+);
+
+const imageReference = z.discriminatedUnion('kind', [
+  z.strictObject({
+    kind: z.literal('marketplace'),
+    publisher: text,
+    offer: text,
+    sku: text,
+    version: text.default('latest'),
+  }),
+  z.strictObject({ kind: z.literal('gallery'), id: text }),
+  z.strictObject({ kind: z.literal('sharedGallery'), id: text }),
+  z.strictObject({ kind: z.literal('communityGallery'), id: text }),
+]);
+
+const engine = z.strictObject({
+  address: text,
+  namespace: text.default('default'),
+  apiKey: secretReference.exactOptional(),
+  tls: z
+    .strictObject({
+      serverName: text.exactOptional(),
+      caFile: text.exactOptional(),
+      certificateFile: text.exactOptional(),
+      keyFile: text.exactOptional(),
+    })
+    .exactOptional(),
+});
+
+const azure = z.strictObject({
+  subscriptionId: text.regex(/^[\w-]+$/, 'It must be the id of a subscription.'),
+  resourceGroup: text
+    .max(90, 'It must have at most 90 characters.')
+    .regex(
+      /^[\w().-]*[\w()-]$/,
+      'It must be the name of a resource group: letters, digits, and _ ( ) . - but no . at the end.',
+    ),
+  subnetId: subnetId.exactOptional(),
+  resourceManagerEndpoint: httpUrl.exactOptional(),
+  scope: text.exactOptional(),
+  authorityHost: httpUrl.exactOptional(),
+  caCertificateFile: text.exactOptional(),
+  credential: z.discriminatedUnion('kind', [
+    z.strictObject({ kind: z.literal('default') }),
+    z.strictObject({ kind: z.literal('clientSecret'), tenantId: text, clientId: text, secret: secretReference }),
+  ]),
+});
+
+const organization = z.strictObject({
+  url: httpUrl,
+  credential: z.discriminatedUnion('kind', [
+    z.strictObject({ kind: z.literal('entra') }),
+    z.strictObject({ kind: z.literal('personalAccessToken'), token: secretReference }),
+  ]),
+});
+
+const schema = z.strictObject({
+  name: z.string().regex(/^[a-z0-9][a-z0-9-]{0,62}$/, {
+    error: 'It must have 1 to 63 lower-case letters, digits and hyphens, and begin with a letter or digit.',
+  }),
+  engine,
+  azure,
+  azureDevOps: z.strictObject({ organizations: z.array(organization) }).default({ organizations: [] }),
+  images: z
+    .record(text, z.strictObject({ operatingSystem: z.enum(['Linux', 'Windows']), reference: imageReference }))
+    .default({}),
+  limits: limitsSchema().exactOptional(),
+});
+
+/** The installation document, with its defaults filled in. */
+export type Installation = z.output<typeof schema>;
+
+/** Where a secret is: a file whose whole content it is, or an environment variable of the worker. */
+export type SecretReference = z.output<typeof secretReference>;
+
+/** Reads an installation document, or answers everything that is wrong with it. */
+export function parseInstallation(input: unknown): { installation: Installation } | { violations: Violation[] } {
+  const { value, violations } = plainData(input);
+  if (violations.length > 0) return { violations };
+  const parsed = schema.safeParse(value);
+  if (parsed.success) return { installation: parsed.data };
+  // Somebody may have written a secret where its place belongs, anywhere; so no value of this document is repeated.
+  return { violations: violationsOfZod(schema, parsed.error, value, { hideValue: () => true }) };
+}
+
+/** The limits of the workflows: the production values, overridden where the installation says so. */
+export function installationLimits({ limits }: Pick<Installation, 'limits'>): Limits {
+  return {
+    agent: { ...defaultLimits.agent, ...limits?.agent },
+    pool: { ...defaultLimits.pool, ...limits?.pool },
+    observer: { ...defaultLimits.observer, ...limits?.observer },
+  };
+}
+
+/** Every image that a pool can name here: the built-in ones, with the installation's own laid over them. */
+export function imageCatalogue({ images }: Pick<Installation, 'images'>): Record<string, CatalogueImage> {
+  return { ...builtInImages, ...images };
+}
+
+/** The longest timer that a limit may ask for: thirty days is beyond every limit of the product. */
+const longestMs = 30 * 24 * 3_600_000;
+
+/** The shape of `Limits`, every part optional: a limit that is added there can be set here without another line. */
+function limitsSchema() {
+  const whole = (name: string) => {
+    const maximum = name.endsWith('Ms') ? longestMs : 10_000;
+    const sentence = `It must be from 1 to ${maximum.toLocaleString('en-US')}.`;
+    return z.int().min(1, sentence).max(maximum, sentence).exactOptional();
+  };
+  const group = <T extends Record<string, number>>(defaults: T) =>
+    z
+      .strictObject(
+        Object.fromEntries(Object.keys(defaults).map((name) => [name, whole(name)])) as {
+          [name in keyof T]: ReturnType<typeof whole>;
+        },
+      )
+      .exactOptional();
+  return z.strictObject({
+    agent: group({ ...defaultLimits.agent }),
+    pool: group({ ...defaultLimits.pool }),
+    observer: group({ ...defaultLimits.observer }),
+  });
+}
+
+function isHttpUrl(value: string): boolean {
+  if (!URL.canParse(value)) return false;
+  const { protocol, username, password, search, hash } = new URL(value);
+  return /^https?:$/.test(protocol) && username === '' && password === '' && search === '' && hash === '';
+}
