@@ -1,0 +1,56 @@
+import { randomUUID } from 'node:crypto';
+import { Client, Connection } from '@temporalio/client';
+import { NativeConnection } from '@temporalio/worker';
+import { searchAttributeNames } from '../../domain/names.ts';
+import { testEngine } from './engine.ts';
+
+/** The engine's number for the search attribute type Keyword (`temporal.api.enums.v1.IndexedValueType`). */
+const keyword = 2;
+
+/** A namespace of its own on the run's one engine: task queues and workflow ids of two tests can never meet. */
+export interface TestNamespace {
+  address: string;
+  namespace: string;
+  connection: Connection;
+  nativeConnection: NativeConnection;
+  client: Client;
+  close(): Promise<void>;
+}
+
+/** Makes a namespace with our search attributes and waits until it takes workflows. */
+export async function createNamespace(): Promise<TestNamespace> {
+  const { address } = testEngine();
+  const namespace = `test-${randomUUID()}`;
+  const connection = await Connection.connect({ address });
+  await connection.workflowService.registerNamespace({
+    namespace,
+    workflowExecutionRetentionPeriod: { seconds: 7 * 86_400 } as never,
+  });
+  const searchAttributes = Object.fromEntries(searchAttributeNames.map((name) => [name, keyword]));
+  await eventually(() => connection.operatorService.addSearchAttributes({ namespace, searchAttributes }));
+  const nativeConnection = await NativeConnection.connect({ address });
+  return {
+    address,
+    namespace,
+    connection,
+    nativeConnection,
+    client: new Client({ connection, namespace }),
+    async close() {
+      await nativeConnection.close();
+      await connection.close();
+    },
+  };
+}
+
+/** Repeats a step until it succeeds; fails with its last error after `deadlineMs`. */
+export async function eventually<T>(step: () => Promise<T>, deadlineMs = 15_000): Promise<T> {
+  const deadline = Date.now() + deadlineMs;
+  for (;;) {
+    try {
+      return await step();
+    } catch (error) {
+      if (Date.now() > deadline) throw error;
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    }
+  }
+}
