@@ -10,6 +10,9 @@ import type { Violation } from './violation.ts';
  * secrets are. It never holds a secret itself, and nothing here reads a file.
  */
 
+/** The longest timer that a limit may ask for: thirty days is beyond every limit of the product. */
+const longestMs = 30 * 24 * 3_600_000;
+
 const text = z.string().min(1, 'It must not be empty.').max(2_048, 'It must have at most 2,048 characters.');
 
 const httpUrl = text.refine(isHttpUrl, 'It must be an http or https URL without user, query or fragment.');
@@ -112,7 +115,7 @@ export function parseInstallation(input: unknown): { installation: Installation 
 }
 
 /** The limits of the workflows: the production values, overridden where the installation says so. */
-export function installationLimits({ limits }: Pick<Installation, 'limits'>): Limits {
+export function installationLimits({ limits }: Installation): Limits {
   return {
     agent: { ...defaultLimits.agent, ...limits?.agent },
     pool: { ...defaultLimits.pool, ...limits?.pool },
@@ -124,9 +127,6 @@ export function installationLimits({ limits }: Pick<Installation, 'limits'>): Li
 export function imageCatalogue({ images }: Pick<Installation, 'images'>): Record<string, CatalogueImage> {
   return { ...builtInImages, ...images };
 }
-
-/** The longest timer that a limit may ask for: thirty days is beyond every limit of the product. */
-const longestMs = 30 * 24 * 3_600_000;
 
 /** The shape of `Limits`, every part optional: a limit that is added there can be set here without another line. */
 function limitsSchema() {
