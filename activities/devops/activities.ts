@@ -1,0 +1,66 @@
+import { classified, invalidPool, ownFailure } from '../errors.ts';
+import type { DevOpsActivities } from '../interfaces.ts';
+import { preparePool, removePool } from './agent-pool.ts';
+import { setEnabled } from './agents.ts';
+import type { DevOpsConnections } from './connections.ts';
+import { nameTaken, organizationViolations } from './organization.ts';
+import { isStatusRefused } from './refusals.ts';
+
+/** How long until the agent pool is removed again when a job still runs in it. */
+const busyRetryMs = 30_000;
+
+/** The quick activities on Azure DevOps. Each may run twice, also at the same time, with the effect of once. */
+export function createDevOpsActivities({ connections }: { connections: DevOpsConnections }): DevOpsActivities {
+  const to = (url: string) => connections.to(url);
+  return {
+    async checkOrganization(input) {
+      const { name, organization } = input.specification;
+      const violations = await classified('Organization_Check', () =>
+        organizationViolations(to(organization.url), input),
+      );
+      if (violations.length > 0) throw invalidPool(violations, name);
+    },
+
+    async prepareAgentPool(input) {
+      const { name, organization } = input.specification;
+      const prepared = await classified('Pools_Prepare', () => preparePool(to(organization.url), input));
+      if ('taken' in prepared) throw invalidPool([nameTaken(input, prepared.taken)], name);
+      return prepared;
+    },
+
+    async removeAgentPool(input) {
+      const { organization } = input.specification;
+      const outcome = await classified('Pools_Remove', () => removePool(to(organization.url), input));
+      if (outcome === 'busy') {
+        throw ownFailure({
+          code: 'AgentPoolBusy',
+          class: 'conflict',
+          message: `A job still runs on an agent of the agent pool ${organization.agentPoolName}, so the agent pool stays.`,
+          hint: 'It is removed when the job has ended.',
+          call: 'Pools_Remove',
+          retried: true,
+          retryAfterMs: busyRetryMs,
+        });
+      }
+    },
+
+    async disableAgent({ identity: { organizationUrl, agentPoolId }, registrationId }) {
+      await classified('Agents_Update', () => setEnabled(to(organizationUrl), agentPoolId, registrationId, false));
+    },
+
+    async cancelBuild({ organizationUrl, projectId, buildId }) {
+      await classified('Builds_Cancel', async () => {
+        const connection = to(organizationUrl);
+        const build = { path: `${projectId}/_apis/build/builds/${buildId}`, apiVersion: '7.1' };
+        try {
+          await connection.send({ ...build, method: 'PATCH', body: { status: 'cancelling' } });
+        } catch (error) {
+          if (!isStatusRefused(error)) throw error;
+          // Refused because it has ended, or for another reason: its status tells.
+          const found = await connection.send<{ status?: string }>({ ...build, method: 'GET' });
+          if (found && found.status !== 'completed') throw error;
+        }
+      });
+    },
+  };
+}

@@ -1,0 +1,78 @@
+import type { AgentIdentity } from '../../domain/messages.ts';
+import { classified } from '../errors.ts';
+import type { AgentRegistrar } from '../interfaces.ts';
+import { deleteAgent, findAgent, putAgent, setEnabled } from './agents.ts';
+import type { DevOpsConnection, DevOpsConnections } from './connections.ts';
+
+/**
+ * The version that a registration claims until the agent itself connects and tells its own. New enough for the demand
+ * `Agent.Version -gtVersion …` of every task of today.
+ */
+export const claimedAgentVersion = '4.260.0';
+
+/** Registers and deregisters agents; every failure that leaves it is classified. */
+export function createAgentRegistrar(connections: DevOpsConnections): AgentRegistrar {
+  const poolNames = new Map<string, string>();
+
+  async function poolName(connection: DevOpsConnection, agentPoolId: number): Promise<string> {
+    const key = `${connection.url}#${agentPoolId}`;
+    const known = poolNames.get(key);
+    if (known !== undefined) return known;
+    const pool = await connection.taskAgent((api) => api.getAgentPool(agentPoolId));
+    // `null` is the client's way to say 404, whatever its types say.
+    const name = (pool as typeof pool | null)?.name ?? '';
+    if (name !== '') poolNames.set(key, name);
+    return name;
+  }
+
+  return {
+    register: (identity, publicKey, userCapabilities) =>
+      classified('Agents_Add', async () => {
+        const connection = connections.to(identity.organizationUrl);
+        const agent = await putAgent(connection, identity.agentPoolId, {
+          name: identity.agent,
+          version: claimedAgentVersion,
+          enabled: true,
+          maxParallelism: 1,
+          provisioningState: 'Provisioned',
+          authorization: { publicKey },
+          userCapabilities,
+        });
+        const { clientId, authorizationUrl } = agent.authorization ?? {};
+        if (clientId === undefined || authorizationUrl === undefined) {
+          throw new Error(`Azure DevOps registered ${identity.agent} without an authorization to connect with`);
+        }
+        return {
+          registrationId: agent.id,
+          agentPoolName: await poolName(connection, identity.agentPoolId),
+          serverUrl: connection.url,
+          clientId,
+          authorizationUrl,
+        };
+      }),
+
+    find: (identity) =>
+      classified('Agents_List', async () => {
+        const agent = await find(connections, identity);
+        return agent && { registrationId: agent.id };
+      }),
+
+    deregister: (identity) =>
+      classified('Agents_Delete', async () => {
+        const connection = connections.to(identity.organizationUrl);
+        const agent = await find(connections, identity);
+        if (!agent) return 'removed';
+        // Disabled first, so that no job is assigned while the deletion is on its way.
+        if (!(await setEnabled(connection, identity.agentPoolId, agent.id, false))) return 'removed';
+        const outcome = await deleteAgent(connection, identity.agentPoolId, agent.id);
+        if (outcome === 'busy' && agent.enabled !== false) {
+          await setEnabled(connection, identity.agentPoolId, agent.id, true);
+        }
+        return outcome;
+      }),
+  };
+}
+
+function find(connections: DevOpsConnections, { organizationUrl, agentPoolId, agent }: AgentIdentity) {
+  return findAgent(connections.to(organizationUrl), agentPoolId, agent);
+}
