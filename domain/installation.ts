@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { subnetIdPattern } from './arm-id.ts';
 import { builtInImages, type CatalogueImage } from './image-catalogue.ts';
 import { defaultLimits, type Limits } from './limits.ts';
 import { plainData } from './validation/plain-data.ts';
@@ -21,10 +22,6 @@ const httpUrl = text.refine(isHttpUrl, 'It must be an http or https URL without 
 const secretReference = z.union([z.strictObject({ file: text }), z.strictObject({ environment: text })], {
   error: 'It must be { file: PATH } or { environment: NAME }: the place of the secret, never the secret itself.',
 });
-
-/** The form of an ARM id of a subnet. */
-export const subnetIdPattern =
-  /^\/subscriptions\/[^/]+\/resourceGroups\/[^/]+\/providers\/Microsoft\.Network\/virtualNetworks\/[^/]+\/subnets\/[^/]+$/i;
 
 const subnetId = text.regex(
   subnetIdPattern,

@@ -64,6 +64,10 @@ function judge(issue: Issue, value: unknown): { rule: Rule; message: string } {
       return { rule: sizeRule(issue.origin, issue.code), message: issue.message };
     case 'invalid_format':
       return { rule: 'PatternMismatch', message: issue.message };
+    case 'invalid_key':
+      return judgeKey(issue);
+    case 'custom':
+      return { rule: (issue.params?.['rule'] as Rule | undefined) ?? 'PatternMismatch', message: issue.message };
     default:
       return { rule: 'PatternMismatch', message: issue.message };
   }
@@ -74,6 +78,11 @@ function judgeUnion(issue: Extract<Issue, { code: 'invalid_union' }>, value: unk
     return { rule: value === undefined ? 'Required' : 'NotAllowedValue', message: oneOf(issue.options, value) };
   }
   return { rule: value === undefined ? 'Required' : 'WrongType', message: issue.message };
+}
+
+/** A map's name that breaks a rule: the path ends in the name, so its value is not what is wrong. */
+function judgeKey(issue: Extract<Issue, { code: 'invalid_key' }>): { rule: Rule; message: string } {
+  return { rule: 'PatternMismatch', message: issue.issues[0]?.message ?? issue.message };
 }
 
 function sizeRule(origin: string, code: 'too_big' | 'too_small'): Rule {

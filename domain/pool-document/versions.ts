@@ -1,0 +1,81 @@
+import type { Violation } from '../violation.ts';
+import { arrayAt, propertyPath, valueAt, type PathStep } from '../validation/path.ts';
+
+/** Stable api-versions whose documents are read; each has the properties of the one before it, and more. */
+export const knownApiVersions = ['2024-10-19', '2025-01-21', '2025-09-20'] as const;
+
+/** Properties that came after the first stable api-version; `*` stands for each item of a list. */
+const added: readonly { path: readonly string[]; version: string }[] = [
+  ...['openAccess'].map((name) => ({ path: organization(name), version: '2025-01-21' })),
+  ...['alias'].map((name) => ({ path: organization(name), version: '2025-09-20' })),
+  { path: ['properties', 'organizationProfile', 'alias'], version: '2025-09-20' },
+  { path: fabric('images', '*', 'ephemeralType'), version: '2025-01-21' },
+  { path: fabric('images', '*', 'isEphemeral'), version: '2025-09-20' },
+  { path: fabric('osProfile', 'secretsManagementSettings', 'certificateStoreName'), version: '2025-01-21' },
+  { path: fabric('networkProfile', 'staticIpAddressCount'), version: '2025-09-20' },
+  { path: fabric('networkProfile', 'ipAddresses'), version: '2025-09-20' },
+  { path: ['properties', 'runtimeConfiguration'], version: '2025-09-20' },
+];
+
+/** Properties of api-versions that are not read yet, and names that the product's own documentation gets wrong. */
+const explanations: Readonly<Record<string, string>> = {
+  vmSizes: later('2026-06-02'),
+  description: later('2026-06-02'),
+  updateDescription: later('2026-06-02'),
+  provisioningScriptStorageAccountResourceId: later('2026-06-02'),
+  provisioningScriptManagedIdentityClientId: later('2026-06-02'),
+  provisioningScriptShouldRestart: later('2026-06-02'),
+  provisioningScriptEntryPoint: later('2026-06-02'),
+  windowsNvmeDrive: later('2026-06-02'),
+  linuxNvmePath: later('2026-06-02'),
+  operatorProfile: later('2026-12-01-odp'),
+  tier: 'It existed in api-version 2023-10-30-preview only. Remove it.',
+  storageType: "There is no such property. Did you mean 'storageAccountType'?",
+};
+
+/** Says more about a property that no read api-version has. */
+export function explainUnknown(_path: string, name: string): string | undefined {
+  return Object.hasOwn(explanations, name) ? explanations[name] : undefined;
+}
+
+/** Refuses an api-version that is not read, and properties that are newer than the document's own api-version. */
+export function versionViolations(document: unknown): Violation[] {
+  const version = valueAt(document, 'apiVersion');
+  if (typeof version !== 'string') return [];
+  if (!(knownApiVersions as readonly string[]).includes(version)) {
+    const message = `This api-version is not read. Known: ${knownApiVersions.join(', ')}.`;
+    return [{ path: 'apiVersion', rule: 'UnknownApiVersion', message, value: version.slice(0, 50) }];
+  }
+  return added
+    .filter((property) => property.version > version)
+    .flatMap(({ path, version: since }) =>
+      present(document, path).map((steps): Violation => ({
+        path: propertyPath(steps),
+        rule: 'UnknownProperty',
+        message: `It was added in api-version ${since}; this document is written for ${version}. Change apiVersion.`,
+      })),
+    );
+}
+
+/** Every place where the pattern has a value. */
+function present(document: unknown, pattern: readonly string[]): PathStep[][] {
+  const star = pattern.indexOf('*');
+  if (star < 0) return valueAt(document, ...pattern) === undefined ? [] : [[...pattern]];
+  const before = pattern.slice(0, star);
+  const after = pattern.slice(star + 1);
+  return arrayAt(document, ...before)
+    .map((_, index): PathStep[] => [...before, index, ...after])
+    .filter((steps) => valueAt(document, ...steps) !== undefined);
+}
+
+function organization(name: string): string[] {
+  return ['properties', 'organizationProfile', 'organizations', '*', name];
+}
+
+function fabric(...steps: string[]): string[] {
+  return ['properties', 'fabricProfile', ...steps];
+}
+
+function later(version: string): string {
+  return `It belongs to api-version ${version}, which is not read yet. Remove it.`;
+}
