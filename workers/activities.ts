@@ -8,5 +8,53 @@ import { createDevOpsConnections } from '../activities/devops/connections.ts';
 import { createObserverActivities } from '../activities/devops/observer.ts';
 import { createAgentRegistrar } from '../activities/devops/registrar.ts';
 import { createInstallationActivities } from '../activities/installation.ts';
+import type {
+  AgentActivities,
+  AzureActivities,
+  DevOpsActivities,
+  EngineActivities,
+  InstallationActivities,
+  ObserverActivities,
+} from '../activities/interfaces.ts';
 import { createEngineActivities, createObservationSink } from '../activities/temporal/activities.ts';
 import type { Installation, SecretReference } from '../domain/installation.ts';
+import { createDevOpsCredentials } from './devops-credentials.ts';
+
+/** The activities of each task queue, with real clients inside. */
+export interface WorkerActivities {
+  local: InstallationActivities;
+  azure: AgentActivities & AzureActivities;
+  devops: DevOpsActivities & EngineActivities;
+  observer: ObserverActivities;
+}
+
+const defaultResourceManagerEndpoint = 'https://management.azure.com';
+
+/** Gives every activity its client for one installation. */
+export function createActivities(options: {
+  installation: Installation;
+  client: Client;
+  readSecret(reference: SecretReference): string;
+}): WorkerActivities {
+  const { installation, client, readSecret } = options;
+  const credential = createAzureCredential(installation.azure, readSecret);
+  const azure = createAzureClients({
+    endpoint: installation.azure.resourceManagerEndpoint ?? defaultResourceManagerEndpoint,
+    scope: installation.azure.scope ?? `${defaultResourceManagerEndpoint}/.default`,
+    credential,
+    userAgent: 'open-devops-pools',
+  });
+  const connections = createDevOpsConnections({
+    credentialFor: createDevOpsCredentials(installation, credential, readSecret),
+    userAgent: 'open-devops-pools',
+  });
+  return {
+    local: createInstallationActivities(installation),
+    azure: {
+      ...createAgentActivities({ azure, registrar: createAgentRegistrar(connections) }),
+      ...createAzureActivities({ azure }),
+    },
+    devops: { ...createDevOpsActivities({ connections }), ...createEngineActivities({ client }) },
+    observer: createObserverActivities({ connections, sink: createObservationSink(client) }),
+  };
+}

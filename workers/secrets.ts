@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises';
+import { readFileSync } from 'node:fs';
 import type { SecretReference } from '../domain/installation.ts';
 
 /**
@@ -7,11 +7,11 @@ import type { SecretReference } from '../domain/installation.ts';
  *
  * @throws Error that names the reference, never the value
  */
-export async function readSecret(reference: SecretReference): Promise<string> {
+export function readSecret(reference: SecretReference): string {
   if ('environment' in reference) {
     const value = process.env[reference.environment];
     if (!value) throw new Error(`The environment variable ${reference.environment}, which holds a secret, is not set.`);
     return value;
   }
-  return (await readFile(reference.file, 'utf8')).trim();
+  return readFileSync(reference.file, 'utf8').trim();
 }

@@ -2,9 +2,15 @@ import { readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { getCACertificates, setDefaultCACertificates } from 'node:tls';
 import { fileURLToPath } from 'node:url';
-import { Client, type NativeConnectionOptions } from '@temporalio/client';
-import { bundleWorkflowCode, NativeConnection, Worker, type WorkerOptions } from '@temporalio/worker';
-import { installationLimits, type Installation } from '../domain/installation.ts';
+import { Client } from '@temporalio/client';
+import {
+  bundleWorkflowCode,
+  NativeConnection,
+  type NativeConnectionOptions,
+  Worker,
+  type WorkerOptions,
+} from '@temporalio/worker';
+import type { Installation } from '../domain/installation.ts';
 import { taskQueues } from '../domain/names.ts';
 import { createActivities } from './activities.ts';
 import { installLogger } from './logger.ts';
@@ -39,7 +45,7 @@ export async function startWorkers(installation: Installation): Promise<RunningW
   const connection = await NativeConnection.connect(await connectionOptions(installation.engine));
   const { namespace } = installation.engine;
   const client = new Client({ connection, namespace });
-  const activities = createActivities({ installation, limits: installationLimits(installation), client, readSecret });
+  const activities = createActivities({ installation, client, readSecret });
 
   const shared = { connection, namespace, shutdownGraceTime: '10s', shutdownForceTime: '30s' } as const;
   const workflows: WorkerOptions = {
@@ -93,7 +99,7 @@ function trust(caCertificateFile: string | undefined): void {
 
 async function connectionOptions(engine: Installation['engine']): Promise<NativeConnectionOptions> {
   const { tls } = engine;
-  const apiKey = engine.apiKey && (await readSecret(engine.apiKey));
+  const apiKey = engine.apiKey && readSecret(engine.apiKey);
   const file = async (path: string | undefined) => (path ? await readFile(path) : undefined);
   const certificate = await file(tls?.certificateFile);
   const key = await file(tls?.keyFile);
