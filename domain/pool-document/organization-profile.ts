@@ -23,13 +23,10 @@ const azureDevOps = z.strictObject({
       parallelism: int(1, 10_000)
         .exactOptional()
         .describe("The organisation's share; the shares of all total maximumConcurrency."),
-      openAccess: z
-        .boolean()
-        .exactOptional()
-        .meta({
-          description: 'Every pipeline of the projects may use the pool, without being authorised.',
-          default: false,
-        }),
+      openAccess: z.boolean().exactOptional().meta({
+        description: 'Every pipeline of the projects may use the pool, without being authorised.',
+        default: false,
+      }),
       alias: alias().exactOptional().describe("Name of the agent pool in this organisation; wins over the profile's."),
     }),
     100,

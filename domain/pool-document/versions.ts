@@ -6,8 +6,8 @@ export const knownApiVersions = ['2024-10-19', '2025-01-21', '2025-09-20'] as co
 
 /** Properties that came after the first stable api-version; `*` stands for each item of a list. */
 const added: readonly { path: readonly string[]; version: string }[] = [
-  ...['openAccess'].map((name) => ({ path: organization(name), version: '2025-01-21' })),
-  ...['alias'].map((name) => ({ path: organization(name), version: '2025-09-20' })),
+  { path: organization('openAccess'), version: '2025-01-21' },
+  { path: organization('alias'), version: '2025-09-20' },
   { path: ['properties', 'organizationProfile', 'alias'], version: '2025-09-20' },
   { path: fabric('images', '*', 'ephemeralType'), version: '2025-01-21' },
   { path: fabric('images', '*', 'isEphemeral'), version: '2025-09-20' },
