@@ -30,12 +30,13 @@ export function toApplicationFailure(
   const evidence = evidenceOf(error);
   if (evidence === undefined) return unexpected(error, call, final);
   const row = errorTable.find((candidate) => matches(candidate, evidence)) ?? lastResort;
+  const name = evidence.call ?? call;
   return failure({
     code: row.code,
     class: row.class,
-    message: `${call} ${verb(evidence)}: ${sentence(evidence.message)}`,
+    message: `${name} ${verb(evidence)}: ${sentence(evidence.message)}`,
     hint: row.hint,
-    call,
+    call: name,
     retried: !final && (row.retried ?? retriedByEngine[row.class]),
     retryAfterMs: evidence.retryAfterMs ?? row.retryAfterMs ?? 0,
   });

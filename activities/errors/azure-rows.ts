@@ -15,6 +15,12 @@ export const azureRows: readonly ServiceRow[] = [
     hint: 'Azure asks for fewer calls; they are spaced out.',
   },
   {
+    codes: ['ForeignAddress'],
+    code: 'ForeignAddress',
+    class: 'configuration',
+    hint: 'Look at resourceManagerEndpoint in the installation document: the answers of Azure must point to the same host.',
+  },
+  {
     text: /Current Limit: 0\b/i,
     code: 'QuotaIsZero',
     class: 'quota',
@@ -160,7 +166,7 @@ export const azureRows: readonly ServiceRow[] = [
     hint: 'Azure does not accept the token. Look at the tenant and the credential in the installation document.',
   },
   {
-    codes: ['OperationPreempted'],
+    codes: ['OperationPreempted', 'OperationCanceled', 'Canceled'],
     code: 'OperationPreempted',
     class: 'conflict',
     hint: 'A later operation on the same resource ended this one.',

@@ -4,8 +4,12 @@ export type OutsideService = 'Azure' | 'Microsoft Entra ID' | 'Azure DevOps' | '
 /** What an outside service said when it refused: everything that the error table looks at. */
 export interface Evidence {
   service: OutsideService;
+  /** The call, where the one who made it knows better than the activity's name. */
+  call?: string;
   /** HTTP status; absent when there was no answer, or when a long-running operation failed after it was accepted. */
   status?: number;
+  /** A long-running operation that was accepted and then failed: what it made may be left behind, broken. */
+  accepted?: true;
   /** Every error code in the answer, outermost first: the code, those of its details and of its inner errors. */
   codes: string[];
   message: string;

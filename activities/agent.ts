@@ -1,0 +1,234 @@
+import { createHash } from 'node:crypto';
+import { activityInfo } from '@temporalio/activity';
+import type { VirtualMachine } from '@azure/arm-compute';
+import type { AzureClients } from './azure/clients.ts';
+import { customData } from './azure/custom-data.ts';
+import { withProgress, type Progress } from './azure/heartbeat.ts';
+import { createKeyStock, type KeyStock } from './azure/key-stock.ts';
+import { removeLeftovers } from './azure/leftovers.ts';
+import { machineBody, throwawaySshPublicKey } from './azure/machine-body.ts';
+import {
+  awaitCreated,
+  awaitGone,
+  calls,
+  createMachine,
+  deleteMachine,
+  findMachine,
+  isStatus,
+  resumeCreate,
+  resumeDelete,
+  type MachineReference,
+} from './azure/machines.ts';
+import { carriesAll, keyTagName, machineTags, ownTags, tagValue } from './azure/tags.ts';
+import { classified, OutsideError, ownFailure } from './errors.ts';
+import type {
+  AgentActivities,
+  AgentRegistrar,
+  ProvisionedAgent,
+  ProvisionInput,
+  ReturnInput,
+  ReturnOutcome,
+} from './interfaces.ts';
+
+/** The agent's software for images without it. To be kept in step with what Azure DevOps offers at `packages/agent`. */
+const defaultAgentPackageUrl = 'https://download.agent.dev.azure.com/agent/4.264.2/vsts-agent-linux-x64-4.264.2.tar.gz';
+
+/** What the two activities need. */
+export interface AgentActivitiesOptions {
+  azure: AzureClients;
+  registrar: AgentRegistrar;
+  /** Ready-made key pairs; a stock of its own when absent. */
+  keys?: KeyStock;
+  agentPackageUrl?: string;
+}
+
+/** What `provisionAgent` remembers from attempt to attempt. */
+interface Provisioning {
+  /** Fingerprint of the key that the registration was last made with. */
+  key: string;
+  registrationId: number;
+  createSentAt: number;
+  /** State of the SDK's poller. */
+  poller: string;
+}
+
+/** What `returnAgent` remembers from attempt to attempt. */
+interface Returning {
+  poller: string;
+}
+
+/** The activities that make and remove an agent: its registration in Azure DevOps and its machine in Azure. */
+export function createAgentActivities(options: AgentActivitiesOptions): AgentActivities & { close(): void } {
+  const { azure, registrar, keys = createKeyStock(), agentPackageUrl = defaultAgentPackageUrl } = options;
+
+  const provision = async (
+    input: ProvisionInput,
+    progress: Progress<Provisioning>,
+    signal: AbortSignal,
+    attempt: number,
+  ): Promise<ProvisionedAgent> => {
+    const { identity, machine, image, workflowId } = input;
+    const reference = machineReference(identity.agent, machine);
+    const own = ownTags(identity, workflowId);
+
+    const finished = (
+      made: VirtualMachine,
+      { registrationId, createSentAt }: { registrationId: number; createSentAt: number },
+    ): ProvisionedAgent => ({
+      registrationId,
+      resourceId: made.id ?? '',
+      createSentAt,
+      runningAt: azure.clock.now(),
+    });
+
+    const adopt = async (existing: VirtualMachine): Promise<ProvisionedAgent> => {
+      if (!carriesAll(existing.tags, own)) throw foreignMachine(reference);
+      // Two attempts at once may each have registered: the machine then holds a key that the server has replaced.
+      const { key } = progress.value;
+      if (key !== undefined && tagValue(existing.tags, keyTagName) !== key) throw keyReplaced(reference);
+      const registrationId =
+        progress.value.registrationId ??
+        (await classified('agents.list', () => registrar.find(identity)))?.registrationId;
+      if (registrationId === undefined) throw registrationGone(reference);
+      const createSentAt = progress.value.createSentAt ?? existing.timeCreated?.getTime() ?? azure.clock.now();
+      return finished(await awaitCreated(azure, reference, signal), { registrationId, createSentAt });
+    };
+
+    const { poller, registrationId: knownRegistration, createSentAt: sentBefore } = progress.value;
+    if (poller !== undefined && knownRegistration !== undefined && sentBefore !== undefined) {
+      const made = await resumeCreate(azure, reference, poller, signal);
+      return finished(made, { registrationId: knownRegistration, createSentAt: sentBefore });
+    }
+    // A first attempt needs no look: the create-only call itself tells.
+    if (attempt > 1) {
+      const existing = await findMachine(azure, reference, signal);
+      if (existing) return await adopt(existing);
+    }
+
+    const key = await keys.take();
+    progress.note({ key: key.fingerprint });
+    const registration = await classified('agents.add', () =>
+      registrar.register(identity, key.publicKey, { ImageOverride: image.name }),
+    );
+    progress.note({ registrationId: registration.registrationId });
+    const body = machineBody({
+      identity,
+      machine,
+      image: image.reference,
+      tags: machineTags(machine.tags, own, key.fingerprint),
+      customData: customData({ identity, machine, image, registration, key, agentPackageUrl }),
+      sshPublicKey: throwawaySshPublicKey(),
+    });
+    await azure.pace('writes', machine.subscriptionId, signal);
+    const createSentAt = azure.clock.now();
+    progress.note({ createSentAt });
+    try {
+      const made = await createMachine(azure, reference, body, {
+        requestId: requestId(),
+        signal,
+        onAccepted: (accepted) => progress.note({ poller: accepted }),
+      });
+      return finished(made, { registrationId: registration.registrationId, createSentAt });
+    } catch (error) {
+      // Accepted: the next attempt resumes. Refused for any other reason than being there: nothing was made.
+      if (progress.value.poller !== undefined || signal.aborted) throw error;
+      if (!isStatus(error, 409, 412) && !isLost(error)) throw error;
+      const existing = await findMachine(azure, reference, signal);
+      if (existing) return await adopt(existing);
+      throw error;
+    }
+  };
+
+  const giveBack = async (
+    { identity, workflowId, machine }: ReturnInput,
+    progress: Progress<Returning>,
+    signal: AbortSignal,
+  ): Promise<ReturnOutcome> => {
+    // The commit point: as long as the server keeps the agent for a job, nothing of it is touched.
+    const deregistered = await classified('agents.delete', () => registrar.deregister(identity));
+    if (deregistered === 'busy') return { outcome: 'busy' };
+    const reference = machineReference(identity.agent, machine);
+    const own = ownTags(identity, workflowId);
+    if (progress.value.poller !== undefined) await resumeDelete(azure, reference, progress.value.poller, signal);
+    const existing = await findMachine(azure, reference, signal);
+    if (existing && carriesAll(existing.tags, own)) {
+      if (existing.provisioningState?.toLowerCase() !== 'deleting') {
+        await azure.pace('deletes', machine.subscriptionId, signal);
+        await deleteMachine(azure, reference, {
+          signal,
+          onAccepted: (poller) => progress.note({ poller }),
+        });
+      }
+      await awaitGone(azure, reference, signal);
+    }
+    await removeLeftovers(azure, machine.subscriptionId, own, signal);
+    return { outcome: 'returned' };
+  };
+
+  return {
+    provisionAgent: (input) =>
+      classified(calls.create, () =>
+        withProgress<Provisioning, ProvisionedAgent>((progress, signal, attempt) =>
+          provision(input, progress, signal, attempt),
+        ),
+      ),
+    returnAgent: (input) =>
+      classified(calls.delete, () =>
+        withProgress<Returning, ReturnOutcome>((progress, signal) => giveBack(input, progress, signal)),
+      ),
+    close: () => keys.close(),
+  };
+}
+
+function machineReference(name: string, { subscriptionId, resourceGroup }: ReturnInput['machine']): MachineReference {
+  return { subscriptionId, resourceGroup, name };
+}
+
+function isLost(error: unknown): boolean {
+  return error instanceof OutsideError && error.evidence.service === 'network';
+}
+
+/** One id for every attempt of this activity, as Azure wants it: a UUID. */
+function requestId(): string {
+  const { workflowExecution, activityId } = activityInfo();
+  const hash = createHash('sha256')
+    .update(`${workflowExecution?.workflowId ?? ''}/${workflowExecution?.runId ?? ''}/${activityId}`)
+    .digest('hex');
+  return [hash.slice(0, 8), hash.slice(8, 12), hash.slice(12, 16), hash.slice(16, 20), hash.slice(20, 32)].join('-');
+}
+
+function foreignMachine({ name, resourceGroup }: MachineReference) {
+  return ownFailure({
+    code: 'ForeignMachine',
+    class: 'conflict',
+    message: `A machine named ${name} is in the resource group ${resourceGroup} and does not carry the tags of this agent.`,
+    hint: 'It was left as it is. Give the machines of this installation a resource group of their own.',
+    call: calls.create,
+    retryAfterMs: 0,
+    retried: false,
+  });
+}
+
+function keyReplaced({ name }: MachineReference) {
+  return ownFailure({
+    code: 'AgentKeyReplaced',
+    class: 'lost',
+    message: `Two attempts registered ${name} at the same time, and its machine holds the key that the other one replaced.`,
+    hint: 'The machine could never connect; it is returned and the pool creates another.',
+    call: calls.create,
+    retryAfterMs: 0,
+    retried: false,
+  });
+}
+
+function registrationGone({ name }: MachineReference) {
+  return ownFailure({
+    code: 'RegistrationLost',
+    class: 'lost',
+    message: `The machine ${name} exists, and Azure DevOps does not know its agent any more.`,
+    hint: 'The machine could never connect; it is returned and the pool creates another.',
+    call: 'agents.list',
+    retryAfterMs: 0,
+    retried: false,
+  });
+}

@@ -1,0 +1,154 @@
+import { Agent } from 'node:https';
+import { ComputeManagementClient } from '@azure/arm-compute';
+import {
+  createDefaultHttpClient,
+  createHttpHeaders,
+  createPipelineRequest,
+  type HttpClient,
+  type HttpMethods,
+  type PipelinePolicy,
+} from '@azure/core-rest-pipeline';
+import type { TokenCredential } from '@azure/identity';
+import { OutsideError } from '../errors.ts';
+import { captured, capturePolicy, refusal } from './capture.ts';
+import { systemClock, type Clock } from './clock.ts';
+import { createPace, type Pace } from './pacing.ts';
+
+/** One call may take this long before it counts as lost. */
+const callTimeoutMs = 60_000;
+
+/** A burst of creates shares this many connections: five hundred TLS handshakes would cost more than they save. */
+const connections = 64;
+
+/** How Azure is reached. */
+export interface AzureClientsOptions {
+  /** Such as `https://management.azure.com`. */
+  endpoint: string;
+  /** Such as `https://management.azure.com/.default`. */
+  scope: string;
+  credential: TokenCredential;
+  /** Starts the user agent of each call: product/version. */
+  userAgent: string;
+  /** Another transport, for a cloud in the same process. */
+  httpClient?: HttpClient;
+  clock?: Clock;
+  /** Time between two looks at a long-running operation when Azure names none; milliseconds. */
+  pollIntervalMs?: number;
+}
+
+/** An answer without SDK types, for the few calls that arm-compute does not have. */
+export interface RawAnswer {
+  status: number;
+  body: unknown;
+}
+
+/** Azure, for one identity. */
+export interface AzureClients {
+  readonly clock: Clock;
+  readonly pollIntervalMs: number;
+  compute(subscriptionId: string): ComputeManagementClient;
+  /** Waits for a turn in Azure Resource Manager's budget of writes or deletes. */
+  pace(kind: 'writes' | 'deletes', subscriptionId: string, signal?: AbortSignal): Promise<void>;
+  /**
+   * One call through the same pipeline.
+   *
+   * @param name as failures name the call
+   * @param path with its query, `api-version` included, or an absolute URL of the same host
+   * @throws OutsideError for a status from 400 on, except 404
+   */
+  call(
+    name: string,
+    method: HttpMethods,
+    subscriptionId: string,
+    path: string,
+    signal?: AbortSignal,
+  ): Promise<RawAnswer>;
+}
+
+/** Clients with one pipeline per subscription: no retries, evidence kept, no call to a host that was not configured. */
+export function createAzureClients(options: AzureClientsOptions): AzureClients {
+  const { endpoint, scope, credential, userAgent, clock = systemClock, pollIntervalMs = 5_000 } = options;
+  const httpClient = options.httpClient ?? createDefaultHttpClient();
+  const agent = new Agent({ keepAlive: true, maxSockets: connections });
+  const budgets = new Map<string, { client: ComputeManagementClient; writes: Pace; deletes: Pace }>();
+
+  const open = (subscriptionId: string) => {
+    const known = budgets.get(subscriptionId);
+    if (known) return known;
+    const writes = createPace(clock);
+    const deletes = createPace(clock);
+    const client = new ComputeManagementClient(credential, subscriptionId, {
+      endpoint,
+      credentials: { scopes: [scope] },
+      httpClient,
+      // The engine retries, durably and with a heartbeat; the SDK would sleep unseen and send PUTs twice.
+      retryOptions: { maxRetries: 0 },
+      userAgentOptions: { userAgentPrefix: userAgent },
+      ...(options.httpClient ? {} : { agent }),
+      additionalPolicies: [
+        { policy: capturePolicy, position: 'perRetry' },
+        { policy: budgetPolicy(writes, deletes), position: 'perRetry' },
+        { policy: sameHostPolicy(new URL(endpoint).host), position: 'perRetry' },
+      ],
+    });
+    const opened = { client, writes, deletes };
+    budgets.set(subscriptionId, opened);
+    return opened;
+  };
+
+  return {
+    clock,
+    pollIntervalMs,
+    compute: (subscriptionId) => open(subscriptionId).client,
+    pace: (kind, subscriptionId, signal) => open(subscriptionId)[kind].enter(signal),
+    call: (name, method, subscriptionId, path, signal) =>
+      captured(
+        name,
+        async () => {
+          const request = createPipelineRequest({
+            url: new URL(path, endpoint).href,
+            method,
+            headers: createHttpHeaders({ accept: 'application/json' }),
+            ...(signal ? { abortSignal: signal } : {}),
+          });
+          const response = await open(subscriptionId).client.pipeline.sendRequest(httpClient, request);
+          const evidence = response.status === 404 ? undefined : refusal(response);
+          if (evidence) throw new OutsideError(evidence);
+          const body: unknown = response.bodyAsText ? JSON.parse(response.bodyAsText) : undefined;
+          return { status: response.status, body };
+        },
+        signal,
+      ),
+  };
+}
+
+/** Bounds each call, and holds back the others of its kind when Azure asks for it. */
+function budgetPolicy(writes: Pace, deletes: Pace): PipelinePolicy {
+  return {
+    name: 'odpBudgetPolicy',
+    async sendRequest(request, next) {
+      request.timeout = callTimeoutMs;
+      const response = await next(request);
+      if (response.status === 429 && request.method !== 'GET') {
+        const retryAfterMs = refusal(response)?.retryAfterMs ?? 0;
+        (request.method === 'DELETE' ? deletes : writes).pause(retryAfterMs);
+      }
+      return response;
+    },
+  };
+}
+
+/**
+ * The address of a long-running operation comes from an answer, and the SDK would send our token there, wherever it is.
+ */
+function sameHostPolicy(host: string): PipelinePolicy {
+  return {
+    name: 'odpSameHostPolicy',
+    sendRequest(request, next) {
+      const { host: asked } = new URL(request.url);
+      if (asked === host) return next(request);
+      const message = `An answer of ${host} pointed to ${asked}; the token was not sent there.`;
+      return Promise.reject(new OutsideError({ service: 'Azure', codes: ['ForeignAddress'], message }));
+    },
+  };
+}
