@@ -128,11 +128,14 @@ export interface EngineActivities {
   listOpenAgents(input: { pool: string }): Promise<string[]>;
 }
 
+/** What came of a delivery: nothing to say, or that there is no such open workflow, which is no failure. */
+export type Delivered = 'notFound' | undefined | void;
+
 /** How the observer delivers; the worker gives it a Temporal client, a test a list. */
 export interface ObservationSink {
-  pool(pool: string, observation: PoolObservation): Promise<void>;
-  agent(pool: string, agent: string, observation: AgentObservation): Promise<void>;
-  lease(organization: string, requestId: number, observation: JobObservation): Promise<void>;
+  pool(pool: string, observation: PoolObservation): Promise<Delivered>;
+  agent(pool: string, agent: string, observation: AgentObservation): Promise<Delivered>;
+  lease(organization: string, requestId: number, observation: JobObservation): Promise<Delivered>;
 }
 
 /** A public RSA key as Azure DevOps takes it: base64 of the big-endian numbers. */

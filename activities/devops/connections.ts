@@ -88,7 +88,8 @@ function connect(
   // The client's own bearer handler holds one token for ever; this one takes the latest.
   const handler: IRequestHandler = {
     prepareRequest(request) {
-      if (authorization !== undefined) request.headers = { ...request.headers, authorization };
+      // The headers are this request's own object.
+      if (authorization !== undefined) Object.assign((request.headers ??= {}), { authorization });
     },
     canHandleAuthentication: () => false,
     handleAuthentication: () => Promise.reject(new Error('Azure DevOps asked for another way to authenticate')),

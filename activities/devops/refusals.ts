@@ -14,7 +14,7 @@ interface ServerError {
 }
 
 function read(error: unknown): ServerError {
-  return typeof error === 'object' && error !== null ? (error as ServerError) : {};
+  return typeof error === 'object' && error !== null ? error : {};
 }
 
 function typeKey(error: unknown): string {

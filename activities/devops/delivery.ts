@@ -1,0 +1,58 @@
+import type { ObservationSink } from '../interfaces.ts';
+import { forEach } from './each.ts';
+import { owe, type Delta, type PoolMemory } from './observation.ts';
+
+/** Signals on their way at the same time: enough to hide the engine's latency, too few to crowd it. */
+const concurrency = 20;
+
+/**
+ * Tells everything of one delta, the pool first: that is what a waiting job waits for. What was told is remembered,
+ * also when the rest fails; what was not is told again by the next look.
+ *
+ * @throws the first failure of the sink; a workflow that is not there is none
+ */
+export async function deliver(
+  sink: ObservationSink,
+  { organization, pool }: { organization: string; pool: string },
+  before: PoolMemory | undefined,
+  { agents, jobs, pool: poolObservation, memory }: Delta,
+  { remember, notFound }: { remember(memory: PoolMemory): void; notFound(workflow: string): void },
+): Promise<void> {
+  const untoldAgents = new Set([...agents.map(({ name }) => name), ...jobs.flatMap(({ agent }) => agent ?? [])]);
+  let poolTold = poolObservation === undefined;
+  const tasks: (() => Promise<void>)[] = [];
+  if (poolObservation) {
+    tasks.push(async () => {
+      if ((await sink.pool(pool, poolObservation)) === 'notFound') notFound(`pool ${pool}`);
+      poolTold = true;
+    });
+  }
+  const tellJob = async ({ requestId, finished, observation }: Delta['jobs'][number]) => {
+    if ((await sink.lease(organization, requestId, observation)) !== 'notFound') return;
+    notFound(`lease of job request ${requestId}`);
+    if (finished) owe(before, memory, requestId);
+  };
+  const observations = new Map(agents.map(({ name, observation }) => [name, observation]));
+  const jobsByAgent = Map.groupBy(jobs, ({ agent }) => agent);
+  for (const name of untoldAgents) {
+    const observation = observations.get(name);
+    tasks.push(async () => {
+      for (const job of jobsByAgent.get(name) ?? []) await tellJob(job);
+      if (observation && (await sink.agent(pool, name, observation)) === 'notFound') notFound(`agent ${name}`);
+      untoldAgents.delete(name);
+    });
+  }
+  for (const job of jobsByAgent.get(undefined) ?? []) tasks.push(() => tellJob(job));
+
+  try {
+    await forEach(tasks, concurrency, (task) => task());
+  } finally {
+    for (const name of untoldAgents) {
+      const former = before?.agents.get(name);
+      if (former) memory.agents.set(name, former);
+      else memory.agents.delete(name);
+    }
+    if (!poolTold) memory.resync = true;
+    remember(memory);
+  }
+}
