@@ -105,6 +105,7 @@ export function createAgentActivities(options: AgentActivitiesOptions): AgentAct
       if (existing) return await adopt(existing);
     }
 
+    if (image.operatingSystem !== 'Linux') throw notLinux(image);
     const key = await keys.take();
     progress.note({ key: key.fingerprint });
     const registration = await classified('agents.add', () =>
@@ -204,6 +205,18 @@ function foreignMachine({ name, resourceGroup }: MachineReference) {
     message: `A machine named ${name} is in the resource group ${resourceGroup} and does not carry the tags of this agent.`,
     hint: 'It was left as it is. Give the machines of this installation a resource group of their own.',
     call: calls.create,
+    retryAfterMs: 0,
+    retried: false,
+  });
+}
+
+function notLinux({ name, operatingSystem }: ProvisionInput['image']) {
+  return ownFailure({
+    code: 'OperatingSystemNotSupported',
+    class: 'configuration',
+    message: `The image '${name}' runs ${operatingSystem}; machines are started by cloud-init, which needs Linux.`,
+    hint: 'Choose a Linux image.',
+    call: '',
     retryAfterMs: 0,
     retried: false,
   });

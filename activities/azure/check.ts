@@ -113,7 +113,7 @@ async function checkSubnet(
   if (await exists(azure, subscriptionId, subnetId, '2024-05-01', signal)) return [];
   return [
     {
-      path: 'properties.networkProfile.subnetId',
+      path: 'properties.fabricProfile.networkProfile.subnetId',
       rule: 'NotAllowedValue',
       message: `The subnet does not exist, or this identity may not read it. Give the id of a subnet in the region of the pool.`,
       value: subnetId,
