@@ -83,7 +83,7 @@ describe('the error table', () => {
         fc.array(fc.string(), { maxLength: 3 }),
         fc.string(),
         (service, status, codes, message) => {
-          const given: Evidence = { service: service as Evidence['service'], codes, message };
+          const given: Evidence = { service, codes, message };
           if (status !== undefined) given.status = status;
           const failure = toApplicationFailure(new OutsideError(given), 'call');
           expect(failure.type).not.toBe('Unexpected');
