@@ -21,6 +21,8 @@ export interface NotSupported {
   refused: string;
   /** Why, and what to do instead. */
   reason: string;
+  /** Properties that mean nothing without the refused value, for the reference. */
+  with?: readonly string[];
   /** Where the document asks for it. */
   find: (subject: Subject) => PathStep[][];
 }
@@ -36,12 +38,14 @@ export const notSupported: readonly NotSupported[] = [
     property: 'identity.type',
     refused: 'anything but `None`',
     reason: 'Machines have no managed identity yet. Remove identity.',
+    with: ['identity.userAssignedIdentities'],
     find: ({ document: { identity } }) => found(identity && identity.type !== 'None', ['identity', 'type']),
   },
   {
     property: 'properties.organizationProfile.kind',
     refused: '`GitHub`',
     reason: 'Only Azure DevOps is served. Use kind AzureDevOps.',
+    with: ['properties.organizationProfile.organizations[].repositories'],
     find: ({ document }) =>
       found(document.properties.organizationProfile.kind === 'GitHub', [...organizationProfile, 'kind']),
   },
@@ -60,6 +64,10 @@ export const notSupported: readonly NotSupported[] = [
     refused: '`CreatorOnly`, `SpecificAccounts`',
     reason:
       'The agent pool keeps the permissions that Azure DevOps gives a new one, which is Inherit. Use Inherit, and restrict the agent pool in Azure DevOps.',
+    with: [
+      'properties.organizationProfile.permissionProfile.users',
+      'properties.organizationProfile.permissionProfile.groups',
+    ],
     find: ({
       document: {
         properties: { organizationProfile: profile },
@@ -74,12 +82,14 @@ export const notSupported: readonly NotSupported[] = [
     property: 'properties.agentProfile.kind',
     refused: '`Stateful`',
     reason: 'Every job gets a fresh machine yet. Use kind Stateless.',
+    with: ['properties.agentProfile.maxAgentLifetime', 'properties.agentProfile.gracePeriodTimeSpan'],
     find: ({ document }) => found(document.properties.agentProfile.kind === 'Stateful', [...agentProfile, 'kind']),
   },
   {
     property: 'properties.agentProfile.resourcePredictionsProfile.kind',
     refused: '`Automatic`',
     reason: 'Standby is not learned from history yet. Use kind Manual with one constant count.',
+    with: ['properties.agentProfile.resourcePredictionsProfile.predictionPreference'],
     find: ({ document }) =>
       found(document.properties.agentProfile.resourcePredictionsProfile?.kind === 'Automatic', [
         ...agentProfile,
@@ -141,6 +151,7 @@ export const notSupported: readonly NotSupported[] = [
     property: 'properties.fabricProfile.osProfile.secretsManagementSettings',
     refused: 'any value',
     reason: 'Certificates are not brought to the machines yet. Remove it, or put them into the image.',
+    with: ['properties.fabricProfile.osProfile.secretsManagementSettings.'],
     find: ({
       document: {
         properties: { fabricProfile: fabric },
@@ -152,6 +163,7 @@ export const notSupported: readonly NotSupported[] = [
     property: 'properties.fabricProfile.storageProfile.dataDisks',
     refused: 'any item',
     reason: 'Machines have their OS disk only yet. Remove it, or use an image or a size with a larger disk.',
+    with: ['properties.fabricProfile.storageProfile.dataDisks[].'],
     find: ({
       document: {
         properties: { fabricProfile: fabric },

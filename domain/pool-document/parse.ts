@@ -1,6 +1,5 @@
 import { plainData } from '../validation/plain-data.ts';
 import { valueAt } from '../validation/path.ts';
-import { parseText } from '../validation/text.ts';
 import { shownValue, violationsOfZod } from '../validation/zod-violations.ts';
 import type { Violation } from '../violation.ts';
 import { crossFieldViolations } from './rules.ts';
@@ -27,15 +26,6 @@ export function parsePoolDocument(input: unknown): { document: PoolDocument } | 
     ...crossFieldViolations(value),
   ];
   return parsed.success && violations.length === 0 ? { document: parsed.data } : { violations };
-}
-
-/** Reads a pool document from YAML or JSON; syntax errors name file, line and column. */
-export function parsePoolText(
-  text: string,
-  fileName: string,
-): { document: PoolDocument } | { violations: Violation[] } {
-  const parsed = parseText(text, fileName);
-  return 'violations' in parsed ? parsed : parsePoolDocument(parsed.value);
 }
 
 /** A document of another kind gets one clear answer instead of a hundred about properties that it never had. */
