@@ -56,7 +56,7 @@ async function work(calls: Calls, overrides: Partial<Fakes & InstallationActivit
 }
 
 async function applyDocument(pool: string, document: unknown, limits: Limits = defaultLimits, updateId?: string) {
-  const start = WithStartWorkflowOperation.create('pool', {
+  const start = new WithStartWorkflowOperation('pool', {
     workflowId: workflowIds.pool(pool),
     taskQueue: taskQueues.workflows,
     args: [poolInput({ pool, limits })],

@@ -31,9 +31,11 @@ export interface Stage {
 export function timeSkippingSuite(): (name: string, define: (stage: () => Stage) => void) => void {
   const server = timeSkipping();
   return (name, define) => {
-    const block = server.available ? describe : describe.skip;
-    if (!server.available) process.stderr.write(`skipped: ${name}: ${server.reason}\n`);
-    block(name, () => {
+    if (!server.available) {
+      process.stderr.write(`skipped: ${name}: ${server.reason}\n`);
+      return describe.skip(name, () => define(() => assertNever(name)));
+    }
+    describe(name, () => {
       let environment: TestWorkflowEnvironment;
       let stage: Stage;
       let stopWorkers: () => Promise<void> = async () => {};
@@ -57,6 +59,10 @@ export function timeSkippingSuite(): (name: string, define: (stage: () => Stage)
       define(() => stage);
     });
   };
+}
+
+function assertNever(name: string): never {
+  throw new Error(`${name} was skipped`);
 }
 
 function createStage(
