@@ -1,22 +1,8 @@
-import { Context } from '@temporalio/activity';
 import type { ImageReference, ImageSpecification, MachineSpecification } from '../../domain/pool-specification.ts';
 import type { Violation } from '../../domain/violation.ts';
-import { classified, invalidPool, OutsideError } from '../errors.ts';
-import type { AzureActivities } from '../interfaces.ts';
+import { OutsideError } from '../errors.ts';
 import { captured } from './capture.ts';
 import type { AzureClients } from './clients.ts';
-
-/** The quick activities on Azure. */
-export function createAzureActivities({ azure }: { azure: AzureClients }): AzureActivities {
-  return {
-    checkMachine: ({ specification }) =>
-      classified('checkMachine', async () => {
-        const signal = Context.current().cancellationSignal;
-        const violations = await machineViolations(azure, specification, signal);
-        if (violations.length > 0) throw invalidPool(violations, specification.name);
-      }),
-  };
-}
 
 /**
  * Everything about a pool's machines that Azure would refuse, found by reading only. In the order of the pool document.
