@@ -3,7 +3,7 @@
  * jest's exit code.
  */
 import { spawn } from 'node:child_process';
-import { mkdtemp, readFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -12,7 +12,8 @@ import { variables } from '../test/support/variables.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const folder = await mkdtemp(join(tmpdir(), 'odp-test-'));
-const report = join(await mkdtemp(join(tmpdir(), 'odp-report-')), 'jest.json');
+const reportFolder = await mkdtemp(join(tmpdir(), 'odp-report-'));
+const report = join(reportFolder, 'jest.json');
 
 // ESM-only packages load in jest only with this flag.
 const flags = ['--experimental-vm-modules', '--disable-warning=ExperimentalWarning'];
@@ -51,6 +52,7 @@ try {
 } catch {
   process.stderr.write('jest ended without a report\n');
 }
+await rm(reportFolder, { recursive: true, force: true });
 // A file that cannot be loaded has no test that could fail; it still counts as one failure.
 const failed = summary ? summary.numFailedTests + summary.numRuntimeErrorTestSuites : 1;
 process.stdout.write(
