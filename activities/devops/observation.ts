@@ -127,8 +127,7 @@ export function compare(
     if (news || previous?.resync) standings.push({ name, standing: now });
   };
 
-  for (const agent of look.agents) {
-    if (isLeftOut(agent.name)) continue;
+  const see = (agent: WireAgent) => {
     const before = previous?.agents.get(agent.name);
     const { after, job } = remember(before, agent, reservations.get(agent.name) ?? [], finished, fresh);
     delta.memory.agents.set(agent.name, after);
@@ -136,7 +135,7 @@ export function compare(
     const left = before?.requestId;
     // Another job took the agent before the server said how the last one ended: its lease still hears of it.
     if (left !== undefined && left !== after.requestId && !finished.has(left)) delta.memory.owed.set(left, owedLooks);
-    if (!isNews(before, after, fresh)) continue;
+    if (!isNews(before, after, fresh)) return;
     const observation: AgentObservation = { sequence, online: after.online, enabled: after.enabled };
     if (job) observation.job = observedJob(job);
     delta.agents.push({ name: agent.name, observation });
@@ -144,21 +143,23 @@ export function compare(
       const told = { sequence, job: observedJob(job) };
       delta.jobs.push({ requestId: job.requestId, finished: false, agent: agent.name, observation: told });
     }
-  }
+  };
+
+  for (const agent of look.agents) if (!isLeftOut(agent.name)) see(agent);
 
   for (const [name, before] of previous?.agents ?? []) {
     if (delta.memory.agents.has(name)) continue;
     const after = withoutFinished(before, finished);
     if (after.requestId !== undefined || reservations.has(name)) {
-      delta.memory.agents.set(name, after);
+      // A job names it, so it is there, and as it was.
+      see({ id: 0, name, status: before.online ? 'online' : 'offline', enabled: before.enabled });
     } else if (before.absences === 0) {
       delta.memory.agents.set(name, { ...after, absences: 1 });
+      stand(name, before, after);
     } else {
       delta.agents.push({ name, observation: { sequence, online: false, enabled: false, missing: true } });
       standings.push({ name, standing: 'missing' });
-      continue;
     }
-    stand(name, before, after);
   }
 
   const demand = demandOf(look.requests);
@@ -212,19 +213,21 @@ function remember(
   finished: ReadonlyMap<number, WireJobRequest>,
   fresh: boolean,
 ): { after: AgentMemory; job?: WireJobRequest } {
-  const ended = before?.requestId !== undefined && finished.has(before.requestId) ? before.requestId : before?.done;
+  const ended = before && withoutFinished(before, finished).done;
   const last = agent.lastCompletedRequest;
   const done = fresh ? last?.requestId : ended;
   const job =
     reservations.find(({ requestId }) => requestId === before?.requestId) ??
     reservations[0] ??
     unfinished(agent.assignedRequest, finished, done);
-  if (!job && before?.requestId !== undefined && before.requestId !== done) {
+  if (!job && before?.requestId !== undefined && !finished.has(before.requestId)) {
     // The list no longer shows the job and the server has not said that it ended: the agent stays held, untold.
     return { after: { ...before, absences: 0 } };
   }
-  // A job that came and went between two looks: shown as running now, and as finished by the next look.
-  const missed = !job && last && isFinished(last) && last.requestId !== done ? asRunning(last) : undefined;
+  // A job that came and went between two looks: shown as running now, and as finished by the next look. Ids grow as
+  // jobs are queued, so a list that lags behind brings no old job back.
+  const isMissed = !job && last && isFinished(last) && last.requestId > (done ?? 0);
+  const missed = isMissed ? asRunning(last) : undefined;
   const holding = job ?? missed;
   const after: AgentMemory = { online: agent.status === 'online', enabled: agent.enabled !== false, absences: 0 };
   if (done !== undefined) after.done = done;
