@@ -58,7 +58,7 @@ interface Returning {
 }
 
 /** The activities that make and remove an agent: its registration in Azure DevOps and its machine in Azure. */
-export function createAgentActivities(options: AgentActivitiesOptions): AgentActivities & { close(): void } {
+export function createAgentActivities(options: AgentActivitiesOptions): AgentActivities {
   const { azure, registrar, keys = createKeyStock(), agentPackageUrl = defaultAgentPackageUrl } = options;
 
   const provision = async (
@@ -177,7 +177,6 @@ export function createAgentActivities(options: AgentActivitiesOptions): AgentAct
       classified(calls.delete, () =>
         withProgress<Returning, ReturnOutcome>((progress, signal) => giveBack(input, progress, signal)),
       ),
-    close: () => keys.close(),
   };
 }
 
