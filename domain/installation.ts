@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { subnetIdPattern } from './arm-id.ts';
 import { builtInImages, type CatalogueImage } from './image-catalogue.ts';
 import { defaultLimits, type Limits } from './limits.ts';
+import { text } from './validation/text.ts';
 import { plainData } from './validation/plain-data.ts';
 import { violationsOfZod } from './validation/zod-violations.ts';
 import type { Violation } from './violation.ts';
@@ -14,16 +15,16 @@ import type { Violation } from './violation.ts';
 /** The longest timer that a limit may ask for: thirty days is beyond every limit of the product. */
 const longestMs = 30 * 24 * 3_600_000;
 
-const text = z.string().min(1, 'It must not be empty.').max(2_048, 'It must have at most 2,048 characters.');
+const line = text(2_048);
 
-const httpUrl = text.refine(isHttpUrl, 'It must be an http or https URL without user, query or fragment.');
+const httpUrl = line.refine(isHttpUrl, 'It must be an http or https URL without user, query or fragment.');
 
 /** Where a secret is; never the secret itself. */
-const secretReference = z.union([z.strictObject({ file: text }), z.strictObject({ environment: text })], {
+const secretReference = z.union([z.strictObject({ file: line }), z.strictObject({ environment: line })], {
   error: 'It must be { file: PATH } or { environment: NAME }: the place of the secret, never the secret itself.',
 });
 
-const subnetId = text.regex(
+const subnetId = line.regex(
   subnetIdPattern,
   'It must be the ARM id of a subnet: /subscriptions/…/resourceGroups/…/providers/Microsoft.Network/virtualNetworks/…/subnets/….',
 );
@@ -31,46 +32,44 @@ const subnetId = text.regex(
 const imageReference = z.discriminatedUnion('kind', [
   z.strictObject({
     kind: z.literal('marketplace'),
-    publisher: text,
-    offer: text,
-    sku: text,
-    version: text.default('latest'),
+    publisher: line,
+    offer: line,
+    sku: line,
+    version: line.default('latest'),
   }),
-  z.strictObject({ kind: z.literal('gallery'), id: text }),
-  z.strictObject({ kind: z.literal('sharedGallery'), id: text }),
-  z.strictObject({ kind: z.literal('communityGallery'), id: text }),
+  z.strictObject({ kind: z.literal('gallery'), id: line }),
+  z.strictObject({ kind: z.literal('sharedGallery'), id: line }),
+  z.strictObject({ kind: z.literal('communityGallery'), id: line }),
 ]);
 
 const engine = z.strictObject({
-  address: text,
-  namespace: text.default('default'),
+  address: line,
+  namespace: line.default('default'),
   apiKey: secretReference.exactOptional(),
   tls: z
     .strictObject({
-      serverName: text.exactOptional(),
-      caFile: text.exactOptional(),
-      certificateFile: text.exactOptional(),
-      keyFile: text.exactOptional(),
+      serverName: line.exactOptional(),
+      caFile: line.exactOptional(),
+      certificateFile: line.exactOptional(),
+      keyFile: line.exactOptional(),
     })
     .exactOptional(),
 });
 
 const azure = z.strictObject({
-  subscriptionId: text.regex(/^[\w-]+$/, 'It must be the id of a subscription.'),
-  resourceGroup: text
-    .max(90, 'It must have at most 90 characters.')
-    .regex(
-      /^[\w().-]*[\w()-]$/,
-      'It must be the name of a resource group: letters, digits, and _ ( ) . - but no . at the end.',
-    ),
+  subscriptionId: line.regex(/^[\w-]+$/, 'It must be the id of a subscription.'),
+  resourceGroup: text(90).regex(
+    /^[\w().-]*[\w()-]$/,
+    'It must be the name of a resource group: letters, digits, and _ ( ) . - but no . at the end.',
+  ),
   subnetId: subnetId.exactOptional(),
   resourceManagerEndpoint: httpUrl.exactOptional(),
-  scope: text.exactOptional(),
+  scope: line.exactOptional(),
   authorityHost: httpUrl.exactOptional(),
-  caCertificateFile: text.exactOptional(),
+  caCertificateFile: line.exactOptional(),
   credential: z.discriminatedUnion('kind', [
     z.strictObject({ kind: z.literal('default') }),
-    z.strictObject({ kind: z.literal('clientSecret'), tenantId: text, clientId: text, secret: secretReference }),
+    z.strictObject({ kind: z.literal('clientSecret'), tenantId: line, clientId: line, secret: secretReference }),
   ]),
 });
 
@@ -90,7 +89,7 @@ const schema = z.strictObject({
   azure,
   azureDevOps: z.strictObject({ organizations: z.array(organization) }).default({ organizations: [] }),
   images: z
-    .record(text, z.strictObject({ operatingSystem: z.enum(['Linux', 'Windows']), reference: imageReference }))
+    .record(line, z.strictObject({ operatingSystem: z.enum(['Linux', 'Windows']), reference: imageReference }))
     .default({}),
   limits: limitsSchema().exactOptional(),
 });

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { subnetIdPattern } from '../arm-id.ts';
-import { int, list, text } from './primitives.ts';
+import { text } from '../validation/text.ts';
+import { int, list } from './primitives.ts';
 
 const sku = z.strictObject({
   name: text(80)

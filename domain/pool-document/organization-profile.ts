@@ -1,5 +1,6 @@
 import { z } from 'zod';
-import { alias, int, list, text } from './primitives.ts';
+import { text } from '../validation/text.ts';
+import { alias, int, list } from './primitives.ts';
 
 const projectName = text(64).describe('Name of a project.');
 

@@ -1,4 +1,4 @@
-import { parseText } from '../validation/text.ts';
+import { parseText } from '../validation/parse-text.ts';
 import type { Violation } from '../violation.ts';
 import { parsePoolDocument } from './parse.ts';
 import type { PoolDocument } from './schema.ts';

@@ -1,12 +1,5 @@
 import { z } from 'zod';
-
-/** A string of 1 to `maximum` characters. */
-export function text(maximum: number) {
-  return z
-    .string()
-    .min(1, 'It must not be empty.')
-    .max(maximum, `It must have at most ${grouped(maximum)} characters.`);
-}
+import { text } from '../validation/text.ts';
 
 /** A whole number within bounds, both included. */
 export function int(minimum: number, maximum: number) {

@@ -87,7 +87,7 @@ function organizationShares(document: unknown): Violation[] {
   const organizations = arrayAt(document, ...organizationsPath);
   const shares = organizations.map((organization) => valueAt(organization, 'parallelism'));
   if (valueAt(document, 'properties', 'organizationProfile', 'kind') === 'GitHub') return [];
-  if (organizations.length === 1 && shares[0] === undefined) return [];
+  if (organizations.length === 0 || (organizations.length === 1 && shares[0] === undefined)) return [];
   const missing = shares.flatMap((share, index) =>
     share === undefined
       ? [
@@ -100,13 +100,17 @@ function organizationShares(document: unknown): Violation[] {
       : [],
   );
   const maximum = valueAt(document, 'properties', 'maximumConcurrency');
-  if (missing.length > 0 || typeof maximum !== 'number' || !shares.every((share) => typeof share === 'number')) {
+  if (missing.length > 0 || typeof maximum !== 'number' || !shares.every(isShare)) {
     return missing;
   }
   const total = shares.reduce((sum, share) => sum + share, 0);
   if (total === maximum) return [];
   const message = `The shares of all organisations must total maximumConcurrency, ${maximum}; they total ${total}.`;
   return [violation(organizationsPath, 'ParallelismMustTotalMaximumConcurrency', message)];
+}
+
+function isShare(share: unknown): share is number {
+  return typeof share === 'number' && share >= 1 && share <= 10_000;
 }
 
 function duplicateOrganizations(document: unknown): Violation[] {

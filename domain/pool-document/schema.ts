@@ -1,5 +1,6 @@
 import { z } from 'zod';
-import { int, text } from './primitives.ts';
+import { text } from '../validation/text.ts';
+import { int } from './primitives.ts';
 import { agentProfile } from './agent-profile.ts';
 import { fabricProfile } from './fabric-profile.ts';
 import { organizationProfile } from './organization-profile.ts';
