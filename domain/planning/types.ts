@@ -63,6 +63,11 @@ export interface PlanningInput {
   holds: Hold[];
   /** A draining or closing pool creates nothing and retires whatever is free. */
   closing: boolean;
+  /**
+   * How long an agent must have been ready before it may be retired as surplus, in milliseconds; 30,000 when absent. A
+   * job that is queued in this moment then finds it still there.
+   */
+  idleGraceMs?: number;
 }
 
 /** Why a command was given: one code for programs, one sentence for people. */
@@ -78,7 +83,7 @@ export type Command =
 /** What limits one image right now, in words: shown by `odp pool explain`. */
 export interface Remark {
   image?: string;
-  code: 'Satisfied' | 'InFlight' | 'AtMaximum' | 'Held' | 'UnknownImage';
+  code: 'Satisfied' | 'InFlight' | 'AtMaximum' | 'Held' | 'UnknownImage' | 'Closing';
   message: string;
 }
 

@@ -1,0 +1,75 @@
+import type { Hold, PlanningAgent, PlanningInput } from './types.ts';
+
+/** What is there and what waits, for one image. */
+export interface Tally {
+  image: string;
+  buffer: number | '*';
+  queued: number;
+  busy: number;
+  creating: number;
+  /** Longest ready first. */
+  ready: PlanningAgent[];
+  /** Nothing may be created before `until`. */
+  hold?: Hold;
+}
+
+/** The pool, counted. */
+export interface Tallies {
+  /** In the order of the pool document. */
+  images: Tally[];
+  /** Demand for images that the pool does not have. */
+  unknown: { image: string; queued: number }[];
+  /** Agents of images that the pool does not have. */
+  strays: PlanningAgent[];
+  /** All agents, each once: every one of them is a machine, whatever its image and phase. */
+  agents: PlanningAgent[];
+}
+
+/**
+ * Counts the input by image. What is named twice is counted once: of two images or agents with one name the first holds,
+ * of two holds on one image the longer; demand adds up.
+ */
+export function tally(input: PlanningInput): Tallies {
+  const byName = new Map<string, Tally>();
+  for (const { name, buffer } of input.images) {
+    if (byName.has(name)) continue;
+    const hold = longestHold(input, name);
+    byName.set(name, { image: name, buffer, queued: 0, busy: 0, creating: 0, ready: [], ...(hold ? { hold } : {}) });
+  }
+  const unknown = new Map<string, number>();
+  for (const { image, queued } of input.demand) {
+    const known = byName.get(image);
+    if (known) known.queued += queued;
+    else if (queued > 0) unknown.set(image, (unknown.get(image) ?? 0) + queued);
+  }
+  const agents = [...new Map(input.agents.toReversed().map((agent) => [agent.name, agent])).values()].toReversed();
+  const strays: PlanningAgent[] = [];
+  for (const agent of agents) {
+    const known = byName.get(agent.image);
+    if (!known) strays.push(agent);
+    else if (agent.phase === 'ready') known.ready.push(agent);
+    else if (agent.phase === 'creating') known.creating += 1;
+    else if (agent.phase === 'busy') known.busy += 1;
+  }
+  for (const { ready } of byName.values()) ready.sort(longestFirst);
+  return {
+    images: [...byName.values()],
+    unknown: [...unknown].map(([image, queued]) => ({ image, queued })),
+    strays: strays.toSorted(longestFirst),
+    agents,
+  };
+}
+
+/** By the moment, then by name: equal moments are common, and the order must not depend on the roster's. */
+export function longestFirst(a: PlanningAgent, b: PlanningAgent): number {
+  return a.since - b.since || (a.name < b.name ? -1 : 1);
+}
+
+function longestHold({ holds, now }: PlanningInput, name: string): Hold | undefined {
+  let longest: Hold | undefined;
+  for (const hold of holds) {
+    const concerns = hold.image === undefined || hold.image === name;
+    if (concerns && hold.until > now && hold.until > (longest?.until ?? now)) longest = hold;
+  }
+  return longest;
+}

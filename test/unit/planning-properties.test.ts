@@ -1,0 +1,269 @@
+import { describe, expect, test } from '@jest/globals';
+import fc from 'fast-check';
+import { defaultIdleGraceMs, planCapacity } from '../../domain/planning/plan-capacity.ts';
+import type { AgentPhase, PlanningInput } from '../../domain/planning/types.ts';
+import { carriedOut, creates, now, retires } from './planning-support.ts';
+
+const imageNames = ['ubuntu', 'debian', 'windows', 'macos'];
+const phases: AgentPhase[] = ['creating', 'ready', 'busy', 'returning'];
+
+/** Small numbers, for the interesting cases are where the sums meet the maximum; sometimes a flood. */
+const jobCount = fc.oneof(
+  { weight: 8, arbitrary: fc.nat(12) },
+  { weight: 1, arbitrary: fc.constantFrom(10_000, Number.MAX_SAFE_INTEGER) },
+);
+
+const input: fc.Arbitrary<PlanningInput> = fc.record({
+  now: fc.constant(now),
+  maximumConcurrency: fc.oneof(fc.nat(15), fc.constant(10_000)),
+  images: fc
+    .uniqueArray(fc.constantFrom(...imageNames.slice(0, 3)), { minLength: 1, maxLength: 3 })
+    .chain((names) =>
+      fc.tuple(
+        ...names.map((name) =>
+          fc.record({ name: fc.constant(name), buffer: fc.constantFrom<number | '*'>('*', 0, 30, 100) }),
+        ),
+      ),
+    ),
+  standby: fc.record({ count: fc.nat(12), counts: fc.constantFrom('total', 'idle') }),
+  demand: fc.array(fc.record({ image: fc.constantFrom(...imageNames), queued: jobCount }), { maxLength: 6 }),
+  agents: fc
+    .array(
+      fc.record({
+        image: fc.constantFrom(...imageNames),
+        phase: fc.constantFrom(...phases),
+        since: fc.constantFrom(0, 1_000, 29_999, 30_000, 60_000, 600_000).map((ms) => now - ms),
+      }),
+      { maxLength: 18 },
+    )
+    .map((list) => list.map((agent, index) => ({ name: `agent-${index}`, ...agent }))),
+  holds: fc.array(
+    fc.record(
+      {
+        image: fc.constantFrom(...imageNames),
+        until: fc.constantFrom(-1_000, 0, 1, 15_000, 45_000).map((ms) => now + ms),
+        code: fc.constant('QuotaExceeded'),
+        message: fc.constant('There is no quota left.'),
+      },
+      { requiredKeys: ['until', 'code', 'message'] },
+    ),
+    { maxLength: 2 },
+  ),
+  closing: fc.oneof({ weight: 9, arbitrary: fc.constant(false) }, { weight: 1, arbitrary: fc.constant(true) }),
+});
+
+const holds = (property: fc.IProperty<[PlanningInput]>) => fc.assert(property, { numRuns: 2_000 });
+const has = (agent: { image: string; phase: AgentPhase }, image: string, phase: AgentPhase) =>
+  agent.image === image && agent.phase === phase;
+const held = ({ holds: all }: PlanningInput, image: string) =>
+  all.some((hold) => hold.until > now && (hold.image === undefined || hold.image === image));
+const queuedFor = ({ demand }: PlanningInput, image: string) =>
+  demand.reduce((sum, { image: of, queued }) => (of === image ? sum + queued : sum), 0);
+
+describe('whatever the pool looks like, a plan', () => {
+  test('never creates beyond the maximum', () => {
+    holds(
+      fc.property(input, (pool) => {
+        const after = carriedOut(pool, planCapacity(pool)).agents.length;
+        expect(after).toBeLessThanOrEqual(Math.max(pool.maximumConcurrency, pool.agents.length));
+      }),
+    );
+  });
+
+  test('retires only agents that exist, each once, and none that is busy or returning already', () => {
+    holds(
+      fc.property(input, (pool) => {
+        const retired = retires(planCapacity(pool));
+        expect(new Set(retired).size).toBe(retired.length);
+        for (const name of retired) {
+          expect(['ready', 'creating']).toContain(pool.agents.find((agent) => agent.name === name)?.phase);
+        }
+      }),
+    );
+  });
+
+  test('retires an agent in creation only when the pool closes or its image left', () => {
+    holds(
+      fc.property(input, (pool) => {
+        for (const name of retires(planCapacity(pool))) {
+          const agent = pool.agents.find((one) => one.name === name);
+          if (agent?.phase !== 'creating' || pool.closing) continue;
+          expect(pool.images.map((image) => image.name)).not.toContain(agent.image);
+        }
+      }),
+    );
+  });
+
+  test('never takes a ready agent away from a queued job', () => {
+    holds(
+      fc.property(input, (pool) => {
+        if (pool.closing) return;
+        const after = carriedOut(pool, planCapacity(pool)).agents;
+        for (const { name } of pool.images) {
+          const before = pool.agents.filter((agent) => has(agent, name, 'ready')).length;
+          const left = after.filter((agent) => has(agent, name, 'ready')).length;
+          expect(left).toBeGreaterThanOrEqual(Math.min(before, queuedFor(pool, name)));
+        }
+      }),
+    );
+  });
+
+  test('retires nothing that became ready within the grace, unless its image left or the pool closes', () => {
+    holds(
+      fc.property(input, (pool) => {
+        const plan = planCapacity(pool);
+        for (const command of plan.commands) {
+          if (command.kind !== 'retire' || command.reason.code !== 'Surplus') continue;
+          const agent = pool.agents.find(({ name }) => name === command.agent);
+          expect(now - (agent?.since ?? now)).toBeGreaterThanOrEqual(defaultIdleGraceMs);
+        }
+      }),
+    );
+  });
+
+  test('is complete: once it is carried out, the same question has no further answer until nextAt', () => {
+    holds(
+      fc.property(input, (pool) => {
+        const after = carriedOut(pool, planCapacity(pool));
+        const again = planCapacity(after);
+        expect(again.commands).toEqual([]);
+        expect(again.nextAt ?? Infinity).toBeGreaterThan(now);
+        const lastQuietMoment = (again.nextAt ?? now + 86_400_000) - 1;
+        expect(planCapacity({ ...after, now: lastQuietMoment }).commands).toEqual([]);
+      }),
+    );
+  });
+
+  test('comes to rest: as time passes and machines leave, a pool stops asking for anything', () => {
+    holds(
+      fc.property(input, (pool) => {
+        let current = pool;
+        for (let turn = 0; turn < 60; turn++) {
+          const plan = planCapacity(current);
+          const { agents } = carriedOut(current, plan);
+          const leaving = agents.filter(({ phase }) => phase === 'returning').length;
+          if (plan.commands.length === 0 && leaving === 0 && plan.nextAt === undefined) return;
+          const remaining = agents.filter(({ phase }) => phase !== 'returning');
+          current = {
+            ...current,
+            agents: remaining.map((agent, index) => ({ ...agent, name: `turn-${turn}-${index}` })),
+            now: plan.nextAt ?? current.now,
+          };
+        }
+        throw new Error('The pool still asks for something after 60 turns.');
+      }),
+    );
+  });
+
+  test('creates no fewer agents, in all and of the image, when more jobs are queued for it', () => {
+    fc.assert(
+      fc.property(input, fc.nat(20), fc.nat(5), (pool, more, which) => {
+        const image = pool.images[which % pool.images.length]?.name ?? '';
+        const busier = { ...pool, demand: [...pool.demand, { image, queued: more }] };
+        expect(creates(planCapacity(busier))).toBeGreaterThanOrEqual(creates(planCapacity(pool)));
+        expect(creates(planCapacity(busier), image)).toBeGreaterThanOrEqual(creates(planCapacity(pool), image));
+      }),
+      { numRuns: 2_000 },
+    );
+  });
+
+  test('creates nothing for an image that is held, that the pool does not have, or when the pool closes', () => {
+    holds(
+      fc.property(input, (pool) => {
+        for (const command of planCapacity(pool).commands) {
+          if (command.kind !== 'create') continue;
+          expect(pool.closing).toBe(false);
+          expect(pool.images.map(({ name }) => name)).toContain(command.image);
+          expect(held(pool, command.image)).toBe(false);
+          expect(command.count).toBeGreaterThan(0);
+        }
+      }),
+    );
+  });
+
+  test('serves every queued job and meets standby where there is room and no hold', () => {
+    holds(
+      fc.property(input, (pool) => {
+        const small = { ...pool, maximumConcurrency: 10_000, holds: [], closing: false };
+        small.demand = pool.demand.map(({ image, queued }) => ({ image, queued: Math.min(queued, 1_000) }));
+        small.images = pool.images.map(({ name }) => ({ name, buffer: '*' }));
+        const { agents } = carriedOut(small, planCapacity(small));
+        let standing = 0;
+        for (const { name } of small.images) {
+          const free = agents.filter((agent) => has(agent, name, 'ready') || has(agent, name, 'creating')).length;
+          const busy = agents.filter((agent) => has(agent, name, 'busy')).length;
+          expect(free).toBeGreaterThanOrEqual(queuedFor(small, name));
+          standing += small.standby.counts === 'idle' ? free - queuedFor(small, name) : free + busy;
+        }
+        expect(standing).toBeGreaterThanOrEqual(small.standby.count);
+      }),
+    );
+  });
+
+  test('lets a job of any image through: standby never fills the places that jobs could have', () => {
+    holds(
+      fc.property(input, (pool) => {
+        if (pool.closing) return;
+        const plan = planCapacity(pool);
+        const after = carriedOut(pool, plan).agents;
+        const short = pool.images.some(
+          ({ name }) =>
+            !held(pool, name) &&
+            after.filter((agent) => has(agent, name, 'ready') || has(agent, name, 'creating')).length <
+              queuedFor(pool, name),
+        );
+        if (!short) return;
+        // A job is short of an agent: no idle agent may stay beyond its grace.
+        const idle = pool.images.reduce((sum, { name }) => {
+          const old = after.filter((agent) => has(agent, name, 'ready') && now - agent.since >= defaultIdleGraceMs);
+          const spare = after.filter((agent) => has(agent, name, 'ready')).length - queuedFor(pool, name);
+          return sum + Math.max(0, Math.min(old.length, spare));
+        }, 0);
+        const places = pool.maximumConcurrency - after.filter(({ phase }) => phase !== 'returning').length;
+        expect(idle === 0 || places >= 0).toBe(true);
+      }),
+    );
+  });
+
+  test('is the same for the same input, leaves the input as it was, and survives JSON', () => {
+    holds(
+      fc.property(input, (pool) => {
+        const copy = structuredClone(pool);
+        const plan = planCapacity(pool);
+        expect(planCapacity(copy)).toEqual(plan);
+        expect(pool).toEqual(copy);
+        expect(JSON.parse(JSON.stringify(plan))).toEqual(plan);
+      }),
+    );
+  });
+
+  test('does not depend on the order of the roster, the demand or the holds', () => {
+    holds(
+      fc.property(input, (pool) => {
+        const reversed = {
+          ...pool,
+          agents: pool.agents.toReversed(),
+          demand: pool.demand.toReversed(),
+          holds: pool.holds.filter((_, index) => index === 0),
+        };
+        const plan = planCapacity({ ...pool, holds: reversed.holds });
+        expect(planCapacity(reversed).commands.map(String).length).toBe(plan.commands.length);
+        expect(retires(planCapacity(reversed)).toSorted()).toEqual(retires(plan).toSorted());
+        expect(creates(planCapacity(reversed))).toBe(creates(plan));
+      }),
+    );
+  });
+
+  test('says for each image what limits it, in one sentence each', () => {
+    holds(
+      fc.property(input, (pool) => {
+        const { remarks, commands } = planCapacity(pool);
+        for (const { name } of pool.images) expect(remarks.some(({ image }) => image === name)).toBe(true);
+        for (const sentence of [...remarks.map((one) => one.message), ...commands.map((one) => one.reason.message)]) {
+          expect(sentence).toMatch(/\.$/);
+          expect(sentence).not.toMatch(/undefined|NaN|Infinity/);
+        }
+      }),
+    );
+  });
+});
