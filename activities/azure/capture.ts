@@ -53,10 +53,10 @@ function isIdentityError(error: unknown): boolean {
   return evidenceOf(error)?.service === 'Microsoft Entra ID';
 }
 
-/** The refusal in an answer, if it is one. */
+/** The refusal in an answer, if it is one. A redirect that the SDK did not follow is one too. */
 export function refusal({ status, headers, bodyAsText }: PipelineResponse): Evidence | undefined {
   const body = parse(bodyAsText);
-  if (status >= 400) {
+  if (status >= 300) {
     const { codes, message } = read(body);
     return { service: 'Azure', status, codes, message: message || `HTTP ${status}`, ...retryAfter(headers) };
   }

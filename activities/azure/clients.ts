@@ -54,7 +54,7 @@ export interface AzureClients {
    *
    * @param name as failures name the call
    * @param path with its query, `api-version` included, or an absolute URL of the same host
-   * @throws OutsideError for a status from 400 on, except 404
+   * @throws OutsideError for a status from 300 on, except 404
    */
   call(
     name: string,
