@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { subnetIdPattern } from './arm-id.ts';
 import { builtInImages, type CatalogueImage } from './image-catalogue.ts';
 import { defaultLimits, type Limits } from './limits.ts';
-import { text } from './validation/text.ts';
+import { int, text } from './validation/bounded.ts';
 import { plainData } from './validation/plain-data.ts';
 import { violationsOfZod } from './validation/zod-violations.ts';
 import type { Violation } from './violation.ts';
@@ -126,11 +126,7 @@ export function imageCatalogue({ images }: Pick<Installation, 'images'>): Record
 
 /** The shape of `Limits`, every part optional: a limit that is added there can be set here without another line. */
 function limitsSchema() {
-  const whole = (name: string) => {
-    const maximum = name.endsWith('Ms') ? longestMs : 10_000;
-    const sentence = `It must be from 1 to ${maximum.toLocaleString('en-US')}.`;
-    return z.int().min(1, sentence).max(maximum, sentence).exactOptional();
-  };
+  const whole = (name: string) => int(1, name.endsWith('Ms') ? longestMs : 10_000).exactOptional();
   const group = <T extends Record<string, number>>(defaults: T) =>
     z
       .strictObject(

@@ -52,8 +52,11 @@ export interface ArmError {
   };
 }
 
+/** More details than this help nobody, and an answer must stay far below the size that the engine carries. */
+const maximumDetails = 200;
+
 /**
- * The violations as ARM says them: one error with one detail per violation.
+ * The violations as ARM says them: one error with one detail per violation, the first 200 of them.
  *
  * @param options.code the outer code; `InvalidPool` when absent
  * @param options.target what was refused, such as a pool's name
@@ -67,7 +70,9 @@ export function armError(violations: readonly Violation[], options: { code?: str
       code,
       message: `${subject} breaks ${count}; nothing was changed. The details name each one and what would be right.`,
       target,
-      details: violations.map(({ rule, message, path }) => ({ code: rule, message, target: path })),
+      details: violations
+        .slice(0, maximumDetails)
+        .map(({ rule, message, path }) => ({ code: rule, message, target: path })),
     },
   };
 }

@@ -14,10 +14,10 @@ export function poolJsonSchema(): string {
 interface Node {
   type?: string;
   description?: string;
-  default?: unknown;
+  default?: string | number | boolean;
   readOnly?: boolean;
-  const?: unknown;
-  enum?: unknown[];
+  const?: string;
+  enum?: string[];
   minimum?: number;
   maximum?: number;
   minItems?: number;
@@ -67,7 +67,7 @@ function rowsOf(node: Node, path: string, kind?: string): Row[] {
   const of = kind === undefined ? {} : { kind };
   if (node.oneOf) {
     return node.oneOf.flatMap((option) => {
-      const discriminator = String(option.properties?.['kind']?.const ?? '');
+      const discriminator = option.properties?.['kind']?.const ?? '';
       return rowsOf(option, path, node.oneOf?.length === 1 ? kind : discriminator);
     });
   }
@@ -81,8 +81,8 @@ function rowsOf(node: Node, path: string, kind?: string): Row[] {
 }
 
 /** A property that several kinds have is one row; its kinds, and the values that it may have, are listed together. */
-function merge(rows: Row[]): (Row & { kinds: string[]; values: unknown[] })[] {
-  const byPath = new Map<string, Row & { kinds: string[]; values: unknown[] }>();
+function merge(rows: Row[]): (Row & { kinds: string[]; values: string[] })[] {
+  const byPath = new Map<string, Row & { kinds: string[]; values: string[] }>();
   for (const row of rows) {
     const values = row.node.const === undefined ? (row.node.enum ?? []) : [row.node.const];
     const merged = byPath.get(row.path);
@@ -94,7 +94,7 @@ function merge(rows: Row[]): (Row & { kinds: string[]; values: unknown[] })[] {
   return [...byPath.values()];
 }
 
-function line({ path, node, required, kinds, values }: Row & { kinds: string[]; values: unknown[] }): string {
+function line({ path, node, required, kinds, values }: Row & { kinds: string[]; values: string[] }): string {
   const [kind = '', ...others] = new Set(kinds);
   const only = others.length === 0 && kind !== '' ? ` Kind \`${kind}\` only.` : '';
   const meaning = path.endsWith('kind') && values.length > 1 ? 'Which kind.' : (node.description ?? '');
@@ -102,7 +102,7 @@ function line({ path, node, required, kinds, values }: Row & { kinds: string[]; 
     `\`${path}\``,
     typeOf(node),
     required ? 'yes' : '',
-    node.default === undefined ? '' : `\`${String(node.default)}\``,
+    node.default === undefined ? '' : `\`${node.default}\``,
     limitsOf(node, values),
     `${meaning}${only}`,
     supportOf(path, node),
@@ -116,8 +116,8 @@ function typeOf(node: Node): string {
   return node.type ?? 'string';
 }
 
-function limitsOf(node: Node, values: unknown[]): string {
-  if (values.length > 0) return values.map((value) => `\`${String(value)}\``).join(', ');
+function limitsOf(node: Node, values: string[]): string {
+  if (values.length > 0) return values.map((value) => `\`${value}\``).join(', ');
   const { minimum, maximum, minItems, maxItems, maxLength } = node;
   if (minimum !== undefined && maximum !== undefined) return `${minimum} to ${maximum}`;
   if (maxItems !== undefined) return `${minItems ?? 0} to ${maxItems} items`;

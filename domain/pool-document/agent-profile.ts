@@ -1,6 +1,7 @@
 import { findIana } from 'windows-iana';
 import { z } from 'zod';
-import { int, timeSpanOfAWeek } from './primitives.ts';
+import { int } from '../validation/bounded.ts';
+import { timeSpanOfAWeek } from './primitives.ts';
 
 const timeOfDay = z
   .string()

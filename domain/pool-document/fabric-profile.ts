@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { subnetIdPattern } from '../arm-id.ts';
-import { text } from '../validation/text.ts';
-import { int, list } from './primitives.ts';
+import { int, text } from '../validation/bounded.ts';
+import { list } from './primitives.ts';
 
 const sku = z.strictObject({
   name: text(80)
@@ -11,7 +11,7 @@ const sku = z.strictObject({
 
 const image = z.strictObject({
   resourceId: text(2_048)
-    .startsWith('/', "It must be an image's resource id, which begins with '/'.")
+    .regex(/^\//, "It must be an image's resource id, which begins with '/'.")
     .exactOptional()
     .describe(
       'A marketplace image (`/subscriptions/…/Publishers/…/Versions/…` or `/publisher/offer/sku/version`) or an image of a gallery.',

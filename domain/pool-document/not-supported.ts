@@ -217,5 +217,5 @@ export function isConstant(daysData: readonly Record<string, number>[]): boolean
 }
 
 function found(asked: unknown, path: PathStep[]): PathStep[][] {
-  return Boolean(asked) ? [path] : [];
+  return asked ? [path] : [];
 }

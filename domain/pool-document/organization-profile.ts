@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import { text } from '../validation/text.ts';
-import { alias, int, list } from './primitives.ts';
+import { int, text } from '../validation/bounded.ts';
+import { alias, list } from './primitives.ts';
 
 const projectName = text(64).describe('Name of a project.');
 

@@ -1,11 +1,5 @@
 import { z } from 'zod';
-import { text } from '../validation/text.ts';
-
-/** A whole number within bounds, both included. */
-export function int(minimum: number, maximum: number) {
-  const sentence = `It must be a whole number from ${grouped(minimum)} to ${grouped(maximum)}.`;
-  return z.int().min(minimum, sentence).max(maximum, sentence);
-}
+import { text } from '../validation/bounded.ts';
 
 /** A list of 1 to `maximum` items. */
 export function list<T extends z.ZodType>(item: T, maximum: number) {

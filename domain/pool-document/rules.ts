@@ -71,13 +71,13 @@ function duplicateAliases(document: unknown): Violation[] {
 function buffers(document: unknown): Violation[] {
   const images = arrayAt(document, ...imagesPath);
   const given = images.map((image) => valueAt(image, 'buffer') ?? '*');
-  if (given.length === 0 || given.every((buffer) => buffer === '*')) return [];
+  if (given.every((buffer) => buffer === '*')) return [];
   const numbers = given.map((buffer) =>
     typeof buffer === 'string' && /^\d{1,3}$/.test(buffer) ? Number(buffer) : NaN,
   );
   const total = numbers.reduce((sum, buffer) => sum + buffer, 0);
   if (total === 100) return [];
-  const shown = given.map((buffer) => String(shownValue(buffer) ?? typeof buffer)).slice(0, 20);
+  const shown = given.map((buffer) => `${shownValue(buffer) ?? typeof buffer}`).slice(0, 20);
   const found = Number.isNaN(total) ? `found ${shown.join(', ')}` : `they total ${total}`;
   const message = `The buffers of all images must be '*', or whole numbers that total 100; ${found}.`;
   return [violation(imagesPath, 'BuffersMustTotal100', message)];

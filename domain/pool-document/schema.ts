@@ -1,6 +1,5 @@
 import { z } from 'zod';
-import { text } from '../validation/text.ts';
-import { int } from './primitives.ts';
+import { int, text } from '../validation/bounded.ts';
 import { agentProfile } from './agent-profile.ts';
 import { fabricProfile } from './fabric-profile.ts';
 import { organizationProfile } from './organization-profile.ts';

@@ -19,7 +19,7 @@ export function didYouMean(word: string, candidates: readonly string[]): string 
 /** Levenshtein's distance: insertions, deletions and replacements of one letter. */
 function distance(one: string, other: string): number {
   let previous = Array.from({ length: other.length + 1 }, (_, index) => index);
-  for (const [row, letter] of [...one].entries()) {
+  for (const [row, letter] of one.split('').entries()) {
     const current = [row + 1];
     for (let column = 1; column <= other.length; column++) {
       const replaced = (previous[column - 1] ?? 0) + (other[column - 1] === letter ? 0 : 1);

@@ -21,7 +21,9 @@ export function violationsOfZod(
   input: unknown,
   options: ViolationOptions = {},
 ): Violation[] {
-  return error.issues.flatMap((issue) => violationsOfIssue(schema, issue, input, options));
+  const violations = error.issues.flatMap((issue) => violationsOfIssue(schema, issue, input, options));
+  // One number can miss two bounds that say the same.
+  return [...new Map(violations.map((violation) => [`${violation.path} ${violation.message}`, violation])).values()];
 }
 
 function violationsOfIssue(schema: z.ZodType, issue: Issue, input: unknown, options: ViolationOptions): Violation[] {
@@ -121,7 +123,7 @@ function article(type: string): string {
 const longestValue = 100;
 
 /** A value worth repeating: short and simple; anything else is left out. */
-export function shownValue(value: unknown): unknown {
+export function shownValue(value: unknown): string | number | boolean | undefined {
   if (typeof value === 'string') return value.length > longestValue ? `${value.slice(0, longestValue)}…` : value;
   return typeof value === 'number' || typeof value === 'boolean' ? value : undefined;
 }
