@@ -1,6 +1,6 @@
 import { allot, type Allotment } from './allot.ts';
 import { refuseInput } from './refuse-input.ts';
-import { tally, type Tallies } from './tally.ts';
+import { longestFirst, tally, type Tallies } from './tally.ts';
 import type { Command, Plan, PlanningInput, Remark } from './types.ts';
 import {
   atMaximumMessage,
@@ -54,6 +54,7 @@ function closingPlan({ agents, images }: Tallies, unknown: Remark[]): Plan {
   return {
     commands: agents
       .filter(({ phase }) => phase === 'ready' || phase === 'creating')
+      .toSorted(longestFirst)
       .map(({ name }) => ({ kind: 'retire', agent: name, reason: closingReason })),
     remarks: [
       ...images.map(({ image, queued, busy }): Remark => ({

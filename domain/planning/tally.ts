@@ -39,8 +39,8 @@ export function tally(input: PlanningInput): Tallies {
   const unknown = new Map<string, number>();
   for (const { image, queued } of input.demand) {
     const known = byName.get(image);
-    if (known) known.queued += queued;
-    else if (queued > 0) unknown.set(image, (unknown.get(image) ?? 0) + queued);
+    if (known) known.queued = added(known.queued, queued);
+    else if (queued > 0) unknown.set(image, added(unknown.get(image) ?? 0, queued));
   }
   const agents = [...new Map(input.agents.toReversed().map((agent) => [agent.name, agent])).values()].toReversed();
   const strays: PlanningAgent[] = [];
@@ -63,6 +63,11 @@ export function tally(input: PlanningInput): Tallies {
 /** By the moment, then by name: equal moments are common, and the order must not depend on the roster's. */
 export function longestFirst(a: PlanningAgent, b: PlanningAgent): number {
   return a.since - b.since || (a.name < b.name ? -1 : 1);
+}
+
+/** Stays a whole number, so that the order of absurd counts changes nothing. */
+function added(a: number, b: number): number {
+  return Math.min(Number.MAX_SAFE_INTEGER, a + b);
 }
 
 function longestHold({ holds, now }: PlanningInput, name: string): Hold | undefined {

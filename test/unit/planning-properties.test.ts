@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { defaultIdleGraceMs, planCapacity } from '../../domain/planning/plan-capacity.ts';
-import type { AgentPhase, PlanningInput } from '../../domain/planning/types.ts';
+import type { AgentPhase, PlanningAgent, PlanningInput } from '../../domain/planning/types.ts';
 import { carriedOut, creates, now, retires } from './planning-support.ts';
 
 const imageNames = ['ubuntu', 'debian', 'windows', 'macos'];
@@ -200,27 +200,35 @@ describe('whatever the pool looks like, a plan', () => {
     );
   });
 
-  test('lets a job of any image through: standby never fills the places that jobs could have', () => {
+  test('lets a job of any image through: in the end jobs fill the places that they can, whatever standby wants', () => {
     holds(
       fc.property(input, (pool) => {
-        if (pool.closing) return;
-        const plan = planCapacity(pool);
-        const after = carriedOut(pool, plan).agents;
-        const short = pool.images.some(
-          ({ name }) =>
-            !held(pool, name) &&
-            after.filter((agent) => has(agent, name, 'ready') || has(agent, name, 'creating')).length <
-              queuedFor(pool, name),
-        );
-        if (!short) return;
-        // A job is short of an agent: no idle agent may stay beyond its grace.
-        const idle = pool.images.reduce((sum, { name }) => {
-          const old = after.filter((agent) => has(agent, name, 'ready') && now - agent.since >= defaultIdleGraceMs);
-          const spare = after.filter((agent) => has(agent, name, 'ready')).length - queuedFor(pool, name);
-          return sum + Math.max(0, Math.min(old.length, spare));
-        }, 0);
-        const places = pool.maximumConcurrency - after.filter(({ phase }) => phase !== 'returning').length;
-        expect(idle === 0 || places >= 0).toBe(true);
+        let current = { ...pool, holds: [], closing: false };
+        for (let turn = 0; turn < 10; turn++) {
+          const { agents } = carriedOut(current, planCapacity(current));
+          const started = agents.map((agent, index): PlanningAgent => {
+            const online = agent.phase === 'creating';
+            return {
+              ...agent,
+              name: `turn-${turn}-${index}`,
+              ...(online ? { phase: 'ready', since: current.now } : {}),
+            };
+          });
+          current = {
+            ...current,
+            agents: started.filter(({ phase }) => phase !== 'returning'),
+            now: current.now + 60_000,
+          };
+        }
+        let waiting = 0;
+        let served = 0;
+        for (const { name } of current.images) {
+          const queued = queuedFor(current, name);
+          waiting += queued;
+          served += Math.min(queued, current.agents.filter((agent) => has(agent, name, 'ready')).length);
+        }
+        const busy = current.agents.filter(({ phase }) => phase === 'busy').length;
+        expect(served).toBeGreaterThanOrEqual(Math.min(waiting, current.maximumConcurrency - busy));
       }),
     );
   });
@@ -244,12 +252,9 @@ describe('whatever the pool looks like, a plan', () => {
           ...pool,
           agents: pool.agents.toReversed(),
           demand: pool.demand.toReversed(),
-          holds: pool.holds.filter((_, index) => index === 0),
+          holds: pool.holds.toReversed(),
         };
-        const plan = planCapacity({ ...pool, holds: reversed.holds });
-        expect(planCapacity(reversed).commands.map(String).length).toBe(plan.commands.length);
-        expect(retires(planCapacity(reversed)).toSorted()).toEqual(retires(plan).toSorted());
-        expect(creates(planCapacity(reversed))).toBe(creates(plan));
+        expect(planCapacity(reversed).commands).toEqual(planCapacity(pool).commands);
       }),
     );
   });
