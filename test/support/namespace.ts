@@ -26,8 +26,7 @@ export async function createNamespace(): Promise<TestNamespace> {
     namespace,
     workflowExecutionRetentionPeriod: { seconds: 7 * 86_400 } as never,
   });
-  const searchAttributes = Object.fromEntries(searchAttributeNames.map((name) => [name, keyword]));
-  await eventually(() => connection.operatorService.addSearchAttributes({ namespace, searchAttributes }));
+  await addSearchAttributes(connection, namespace);
   const nativeConnection = await NativeConnection.connect({ address });
   return {
     address,
@@ -40,6 +39,12 @@ export async function createNamespace(): Promise<TestNamespace> {
       await connection.close();
     },
   };
+}
+
+/** Makes our search attributes known; a workflow that sets an unknown one would fail its task for ever. */
+export async function addSearchAttributes(connection: Connection, namespace: string): Promise<void> {
+  const searchAttributes = Object.fromEntries(searchAttributeNames.map((name) => [name, keyword]));
+  await eventually(() => connection.operatorService.addSearchAttributes({ namespace, searchAttributes }));
 }
 
 /** Repeats a step until it succeeds; fails with its last error after `deadlineMs`. */

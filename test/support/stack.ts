@@ -159,7 +159,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
   return {
     cloud: facts.ready,
     installation,
-    organization: openOrganization(facts.ready.organizationUrl, installation),
+    organization: openOrganization(facts.ready.organizationUrl, installation, process.env),
     async client() {
       const { installationLimits } = await import('../../domain/installation.ts');
       client ??= await connect({

@@ -94,14 +94,14 @@ suite('the life of one agent', (stage) => {
     await observe(100);
     await stage().signal('agent/linux/012345678000001', retire, { reason: 'surplus' });
     await stage().settle(() => calls.includes('return'));
-    await observe(200, observedJob());
-    await stage().until('lease/contoso/7');
-    await stage().signal('lease/contoso/7', jobObserved, {
+    await observe(200, observedJob({ requestId: 8 }));
+    await stage().until('lease/contoso/8');
+    await stage().signal('lease/contoso/8', jobObserved, {
       sequence: 300,
-      job: observedJob({ finishedAt: 9_000, result: 'succeeded' }),
+      job: observedJob({ requestId: 8, finishedAt: 9_000, result: 'succeeded' }),
     });
 
-    expect(await result()).toMatchObject({ outcome: 'returned', job: { requestId: 7, outcome: 'finished' } });
+    expect(await result()).toMatchObject({ outcome: 'returned', job: { requestId: 8, outcome: 'finished' } });
     expect(calls).toEqual(['provision 012345678000001', 'return', 'disable 5', 'return']);
   });
 

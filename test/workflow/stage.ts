@@ -5,6 +5,7 @@ import { createInstallationActivities } from '../../activities/installation.ts';
 import { taskQueues } from '../../domain/names.ts';
 import { timeSkipping } from '../support/time-skipping.ts';
 import { workflowBundle } from '../support/engine.ts';
+import { addSearchAttributes } from '../support/namespace.ts';
 import { testInstallation } from '../support/installation.ts';
 import type { Fakes } from './fakes.ts';
 
@@ -45,6 +46,7 @@ export function timeSkippingSuite(): (name: string, define: (stage: () => Stage)
           connection: environment.connection,
           namespace: environment.namespace ?? 'default',
         });
+        await addSearchAttributes(environment.connection, client.options.namespace);
         stage = createStage(environment, client, (stop) => {
           stopWorkers = stop;
         });
