@@ -11,7 +11,7 @@ export function didYouMean(word: string, candidates: readonly string[]): string 
   const lower = word.toLowerCase();
   const [nearest] = candidates
     .map((candidate) => ({ candidate, distance: distance(lower, candidate.toLowerCase()) }))
-    .filter(({ candidate, distance: away }) => away <= Math.max(1, Math.floor(candidate.length / 3)))
+    .filter(({ candidate, distance: away }) => away <= Math.floor(candidate.length / 3))
     .sort((one, other) => one.distance - other.distance);
   return nearest?.candidate;
 }

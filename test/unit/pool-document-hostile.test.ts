@@ -46,7 +46,7 @@ test('whatever is changed in a document, the answer is a document or violations 
       for (const { path, rule, message } of parsed.violations) {
         expect(typeof path).toBe('string');
         expect(rule).toMatch(/^[A-Z]\w+$/);
-        expect(message).toMatch(/\.$/);
+        expect(message).toMatch(/[.?]$/);
       }
       expect(() => JSON.stringify(armError(parsed.violations))).not.toThrow();
     }),
