@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { Argument, Command, Option } from 'commander';
 import { addAgentCommands } from './commands/agent.ts';
 import { addJobCommands } from './commands/job.ts';
@@ -5,13 +6,20 @@ import { addPoolCommands } from './commands/pool.ts';
 import { completionScript, shells, type Shell } from './completion.ts';
 import { example, type CommandContext } from './context.ts';
 import { outputFormats } from './output.ts';
+import { projectFile } from './project-files.ts';
 import { addUpCommand } from './up/command.ts';
+
+function version(): string {
+  const { version: number } = JSON.parse(readFileSync(projectFile('package.json'), 'utf8')) as { version: string };
+  return number;
+}
 
 /** The whole tree of commands. Nothing is read, written or connected to before a command runs. */
 export function createProgram(context: CommandContext): Command {
   const { io } = context;
   const program = new Command('odp')
     .description('Managed DevOps Pools, in your own Azure subscription')
+    .version(version(), '--version')
     .exitOverride()
     .configureOutput({
       writeOut: (text) => io.out(text.replace(/\n$/, '')),

@@ -61,8 +61,7 @@ export function width(text: string): number {
  * Names come from other systems: a control character in one must not move the cursor of the person who lists it.
  */
 export function printable(text: string): string {
-  // eslint-disable-next-line no-control-regex
-  return stripVTControlCharacters(text).replaceAll(/[\u0000-\u001f\u007f-\u009f]/g, '\u{fffd}');
+  return stripVTControlCharacters(text).replaceAll(/\p{Cc}/gu, '\u{fffd}');
 }
 
 /** Cuts a text to so many characters, colour dropped only where it must be cut. */

@@ -2,8 +2,8 @@ import { spawn } from 'node:child_process';
 import { closeSync, openSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { createInterface } from 'node:readline';
-import { fileURLToPath } from 'node:url';
 import { OdpError } from '../../sdk/index.ts';
+import { projectProgram } from '../project-files.ts';
 
 /** One process of the stack. */
 export interface Child {
@@ -44,7 +44,7 @@ export async function startChild<Ready>(
   parse: (line: unknown) => Ready,
 ): Promise<Child & { ready: Ready }> {
   const log = openSync(logFile, 'a', 0o600);
-  const child = spawn(process.execPath, [...process.execArgv, sourceFile(program), ...args], {
+  const child = spawn(process.execPath, [...process.execArgv, projectProgram(program), ...args], {
     detached: true,
     windowsHide: true,
     stdio: ['ignore', 'pipe', log],
@@ -80,12 +80,6 @@ export async function startChild<Ready>(
       cause: error,
     });
   }
-}
-
-/** The same file as TypeScript in the source tree and as JavaScript in the published build. */
-function sourceFile(program: string): string {
-  const ending = import.meta.url.endsWith('.ts') ? '.ts' : '.js';
-  return fileURLToPath(new URL(`../../../${program}${ending}`, import.meta.url));
 }
 
 async function firstLine(

@@ -1,22 +1,19 @@
-import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { replay, type ReplayResult } from '../../workload/replay.ts';
 import { schedule } from '../../workload/trace.ts';
 import { asOdpError, OdpError } from '../../sdk/index.ts';
 import { readPool } from '../commands/pool.ts';
 import { pause } from '../output.ts';
+import { projectFile } from '../project-files.ts';
 import { openQueue } from '../queueing.ts';
 import type { Session } from '../session.ts';
 import { readTrace } from '../trace-file.ts';
 
-/** Folder of the samples, in the source tree and beside the published build alike. */
-const samples = fileURLToPath(
-  new URL(import.meta.url.endsWith('.ts') ? '../../../samples' : '../../../../samples', import.meta.url),
-);
-
 /** The sample pool, for the organisation of the embedded cloud. */
 export async function readSamplePool(organizationUrl: string): Promise<{ name: string; document: unknown }> {
-  const document = (await readPool({ read: () => Promise.resolve('') }, join(samples, 'pool.yaml'))) as SamplePool;
+  const document = (await readPool(
+    { read: () => Promise.resolve('') },
+    projectFile('samples/pool.yaml'),
+  )) as SamplePool;
   const organization = document.properties.organizationProfile.organizations[0];
   if (!organization) throw new Error('invariant: the sample pool names an organisation');
   organization.url = organizationUrl;
@@ -67,7 +64,7 @@ export async function startSampleWorkload(
   if (known > 0) {
     return { ...noWorkload, status: () => 'the sample was queued before' };
   }
-  const jobs = schedule(await readTrace(join(samples, 'workload.csv')), 1);
+  const jobs = schedule(await readTrace(projectFile('samples/workload.csv')), 1);
   let latest: ReplayResult = { planned: jobs.length, queued: 0, failed: 0, longestLatenessMs: 0 };
   let ended = false;
   const finished = replay(jobs, {
