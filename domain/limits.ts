@@ -18,6 +18,11 @@ export interface AgentLimits {
   leaseEndMs: number;
   /** Longest time one create may take before its machine is given up; quota and capacity waits are not part of it. */
   provisionMs: number;
+  /**
+   * A worker that is silent this long inside a create or a return counts as dead, and another takes over where the
+   * heartbeat says. The activities heartbeat every five seconds.
+   */
+  heartbeatMs: number;
   /** Longest time that deregistering and deleting may take before an operator is told; it is then tried again. */
   returnMs: number;
   /** An agent that was online and is silent this long, without a job, is replaced. */
@@ -63,12 +68,13 @@ export const defaultLimits: { agent: AgentLimits; pool: PoolLimits; observer: Ob
     leaseMs: 2 * day,
     leaseEndMs: 10 * minute,
     provisionMs: 45 * minute,
+    heartbeatMs: 20 * second,
     returnMs: 30 * minute,
     offlineMs: 10 * minute,
     lifetimeMs: 7 * day,
   },
   pool: { reconcileMs: 10 * minute, overdueMs: 10 * minute, signalsPerRun: 5_000, createsPerTurn: 100 },
-  observer: { intervalMs: 2 * second, idleIntervalMs: 2 * second, activityMs: hour, heartbeatMs: 30 * second },
+  observer: { intervalMs: 2 * second, idleIntervalMs: 2 * second, activityMs: hour, heartbeatMs: 15 * second },
 };
 
 /** Everything that carries a limit into a workflow. */

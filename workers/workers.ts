@@ -4,6 +4,7 @@ import { getCACertificates, setDefaultCACertificates } from 'node:tls';
 import { fileURLToPath } from 'node:url';
 import { Client } from '@temporalio/client';
 import {
+  type ActivityInterceptorsFactory,
   bundleWorkflowCode,
   NativeConnection,
   type NativeConnectionOptions,
@@ -38,8 +39,14 @@ const maxCachedWorkflows = 2_500;
  */
 const maxHeartbeatThrottleInterval = '2s';
 
+/** What a measurement or a test adds to the workers. */
+export interface WorkersOptions {
+  /** Called around each activity; by default nothing is. */
+  activityInterceptors?: ActivityInterceptorsFactory[];
+}
+
 /** Starts the workers of one installation in this process. */
-export async function startWorkers(installation: Installation): Promise<RunningWorkers> {
+export async function startWorkers(installation: Installation, options: WorkersOptions = {}): Promise<RunningWorkers> {
   installLogger('INFO');
   trust(installation.azure.caCertificateFile);
   const connection = await NativeConnection.connect(await connectionOptions(installation.engine));
@@ -47,7 +54,13 @@ export async function startWorkers(installation: Installation): Promise<RunningW
   const client = new Client({ connection, namespace });
   const activities = createActivities({ installation, client, readSecret });
 
-  const shared = { connection, namespace, shutdownGraceTime: '10s', shutdownForceTime: '30s' } as const;
+  const shared = {
+    connection,
+    namespace,
+    shutdownGraceTime: '10s',
+    shutdownForceTime: '30s',
+    interceptors: { activity: options.activityInterceptors ?? [] },
+  } as const;
   const workflows: WorkerOptions = {
     ...shared,
     taskQueue: taskQueues.workflows,

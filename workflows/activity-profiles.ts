@@ -18,14 +18,13 @@ import { taskQueues } from '../domain/names.ts';
 /** Priorities of tasks: what frees capacity goes first, what only tidies up goes last (1 is first, 5 is last). */
 export const priorities = { release: 1, demand: 2, normal: 3, standby: 4, reconcile: 5 } as const;
 
-/** A worker that dies is noticed after this long; activities heartbeat at least every five seconds. */
-const heartbeatTimeout = '20s';
-
-/** Register and create, return and delete: minutes of waiting for Azure, resumed from the heartbeat. */
+/**
+ * Register and create, return and delete: minutes of waiting for Azure, resumed from the heartbeat, whose time-out is a
+ * limit of the agent.
+ */
 export const machines = proxyActivities<AgentActivities>({
   taskQueue: taskQueues.azure,
   startToCloseTimeout: '1h',
-  heartbeatTimeout,
   retry: { initialInterval: '1s', backoffCoefficient: 2, maximumInterval: '1m' },
 });
 
@@ -48,7 +47,7 @@ export const devopsForOperators = proxyActivities<DevOpsActivities>({
 /** Calls on Azure DevOps that an agent's life depends on: they never give up, for nobody else would do it. */
 export const devops = proxyActivities<DevOpsActivities>({
   taskQueue: taskQueues.devops,
-  startToCloseTimeout: '1m',
+  startToCloseTimeout: '30s',
   retry: { initialInterval: '1s', backoffCoefficient: 2, maximumInterval: '1m' },
 });
 
@@ -69,6 +68,5 @@ export const installation = proxyLocalActivities<InstallationActivities>({
 export const observer = proxyActivities<ObserverActivities>({
   taskQueue: taskQueues.observer,
   startToCloseTimeout: '70m',
-  heartbeatTimeout: '30s',
   retry: { initialInterval: '2s', backoffCoefficient: 1.5, maximumInterval: '30s' },
 });

@@ -109,6 +109,7 @@ class AgentLife {
         {
           summary: `create ${identity.agent} (${specification.machine.vmSize}, ${this.image.name})`,
           scheduleToCloseTimeout: limits.provisionMs,
+          heartbeatTimeout: limits.heartbeatMs,
           priority: { priorityKey: this.input.seenAt !== undefined ? priorities.demand : priorities.standby },
         },
         [{ identity, workflowId: workflowInfo().workflowId, machine: specification.machine, image: this.image }],
@@ -204,6 +205,7 @@ class AgentLife {
           {
             summary: `return ${identity.agent}: ${why}`.slice(0, 200),
             scheduleToCloseTimeout: limits.returnMs,
+            heartbeatTimeout: limits.heartbeatMs,
             priority: { priorityKey: priorities.release },
           },
           [{ identity, workflowId: workflowInfo().workflowId, machine: specification.machine }],

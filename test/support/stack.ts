@@ -135,7 +135,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
   await Promise.all([starters.engine(), starters.cloud()]);
   const facts = cloud as unknown as { ready: EmbeddedCloud };
   const document = {
-    ...embeddedInstallationDocument(facts.ready, `127.0.0.1:${enginePort}`, 'default'),
+    ...embeddedInstallationDocument(facts.ready, { address: `127.0.0.1:${enginePort}`, namespace: 'default' }),
     ...(options.limits ? { limits: options.limits } : {}),
   };
   await writeFile(installationFile, JSON.stringify(document));
