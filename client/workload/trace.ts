@@ -127,7 +127,12 @@ function readCsv(text: string): { records: CsvRecord[]; violations: Violation[] 
   const violations: Violation[] = [];
   const records: CsvRecord[] = [];
   const refuse = (error: CsvError) => {
-    violations.push({ path: `line ${String(error['lines'] ?? 1)}`, rule: 'SyntaxError', message: error.message });
+    const { lines } = error;
+    violations.push({
+      path: `line ${typeof lines === 'number' ? lines : 1}`,
+      rule: 'SyntaxError',
+      message: error.message,
+    });
   };
   try {
     parse(text, {
