@@ -44,8 +44,10 @@ export async function deliver(
   }
   for (const job of jobsByAgent.get(undefined) ?? []) tasks.push(() => tellJob(job));
 
+  let failed = true;
   try {
     await forEach(tasks, concurrency, (task) => task());
+    failed = false;
   } finally {
     for (const name of untoldAgents) {
       const former = before?.agents.get(name);
@@ -53,6 +55,7 @@ export async function deliver(
       else memory.agents.delete(name);
     }
     if (!poolTold) memory.resync = true;
-    remember(memory);
+    // A first look tells what later ones take for granted: it is made again as a whole.
+    if (before || !failed) remember(memory);
   }
 }

@@ -2,7 +2,7 @@ import { setTimeout as sleepFor } from 'node:timers/promises';
 import { Context } from '@temporalio/activity';
 import { ApplicationFailure, ApplicationFailureCategory } from '@temporalio/common';
 import type { WatchedPool } from '../../domain/messages.ts';
-import { toApplicationFailure } from '../errors.ts';
+import { failureOf, toApplicationFailure } from '../errors.ts';
 import type { ObservationSink, ObserveInput, ObserverActivities } from '../interfaces.ts';
 import type { DevOpsConnection, DevOpsConnections } from './connections.ts';
 import { decodeCursor, encodeCursor } from './cursor.ts';
@@ -114,8 +114,13 @@ async function watch(watcher: Watcher, watched: WatchedPool, index: number): Pro
       if (signal.aborted) return;
       if (isUnauthenticated(error)) throw error;
       failures += 1;
-      const { type, message } = toApplicationFailure(error, 'Pool_Observe');
-      log.warn('a look at a pool failed', { pool: watched.pool, failures, code: type, error: message });
+      const details = failureOf(toApplicationFailure(error, 'Pool_Observe'));
+      log.warn('a look at a pool failed', {
+        pool: watched.pool,
+        failures,
+        code: details?.code,
+        error: details?.message,
+      });
     }
     const memory = memories.get(watched.pool);
     const interval = memory && !isActive(memory) ? idleIntervalMs : intervalMs;
