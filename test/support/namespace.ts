@@ -3,6 +3,7 @@ import { Client, Connection } from '@temporalio/client';
 import { NativeConnection } from '@temporalio/worker';
 import { searchAttributeNames } from '../../domain/names.ts';
 import { testEngine } from './engine.ts';
+import { eventually } from './eventually.ts';
 
 /** The engine's number for the search attribute type Keyword (`temporal.api.enums.v1.IndexedValueType`). */
 const keyword = 2;
@@ -45,17 +46,4 @@ export async function createNamespace(): Promise<TestNamespace> {
 export async function addSearchAttributes(connection: Connection, namespace: string): Promise<void> {
   const searchAttributes = Object.fromEntries(searchAttributeNames.map((name) => [name, keyword]));
   await eventually(() => connection.operatorService.addSearchAttributes({ namespace, searchAttributes }));
-}
-
-/** Repeats a step until it succeeds; fails with its last error after `deadlineMs`. */
-export async function eventually<T>(step: () => Promise<T>, deadlineMs = 15_000): Promise<T> {
-  const deadline = Date.now() + deadlineMs;
-  for (;;) {
-    try {
-      return await step();
-    } catch (error) {
-      if (Date.now() > deadline) throw error;
-      await new Promise((resolve) => setTimeout(resolve, 100));
-    }
-  }
 }

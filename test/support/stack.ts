@@ -15,7 +15,7 @@ import { parseInstallation, type Installation } from '../../domain/installation.
 import { searchAttributeNames } from '../../domain/names.ts';
 import type { Fault, LedgerEntry } from '../../emulator/core/context.ts';
 import { freePort } from './engine-process.ts';
-import { eventually } from './namespace.ts';
+import { eventually } from './eventually.ts';
 
 /**
  * The whole system as its processes: an engine on a database file, the embedded cloud, a worker; each can be killed and

@@ -6,7 +6,8 @@ import { defaultLimits, type Limits } from '../../domain/limits.ts';
 import type { PoolObservation } from '../../domain/messages.ts';
 import { taskQueues, workflowIds } from '../../domain/names.ts';
 import { agentReported, apply, deletePool, poolObserved, poolView } from '../../workflows/messages.ts';
-import { createNamespace, eventually, type TestNamespace } from '../support/namespace.ts';
+import { eventually } from '../support/eventually.ts';
+import { createNamespace, type TestNamespace } from '../support/namespace.ts';
 import { workflowBundle } from '../support/engine.ts';
 import { fakeActivities, poolInput, specification, type Calls, type Fakes } from './fakes.ts';
 

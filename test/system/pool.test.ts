@@ -1,0 +1,152 @@
+import { embeddedPool, queueJobs } from '../support/embedded-pool.ts';
+import {
+  brokenPromises,
+  controllerCalls,
+  jobEvents,
+  mostMachines,
+  registrationsLeft,
+  resourcesLeft,
+} from '../support/ledger-checks.ts';
+import { eventually } from '../support/eventually.ts';
+import { startStack, type Stack } from '../support/stack.ts';
+
+/** The whole system, nothing replaced: real SDKs, real engine, embedded cloud. */
+
+jest.setTimeout(120_000);
+
+let stack: Stack;
+
+beforeAll(async () => {
+  stack = await startStack({ scale: 0.02 });
+});
+afterAll(async () => {
+  await stack.close();
+});
+
+const minute = 60_000;
+
+async function finished(count: number): Promise<void> {
+  await eventually(async () => {
+    const done = [...(await jobEvents(stack)).values()].filter((events) =>
+      events.some(({ event }) => event === 'finished'),
+    );
+    expect(done).toHaveLength(count);
+  }, minute);
+}
+
+test('jobs of two images run on machines made for them, one job each, and nothing is left', async () => {
+  const odp = await stack.client();
+  const document = embeddedPool(stack.cloud, 'first', {
+    fabricProfile: {
+      kind: 'Vmss',
+      sku: { name: 'Standard_D2ads_v5' },
+      images: [
+        { wellKnownImageName: 'ubuntu-24.04-g2', aliases: ['ubuntu'] },
+        { wellKnownImageName: 'debian-12', aliases: ['debian'] },
+      ],
+    },
+  });
+  await odp.pools.apply(document);
+  await queueJobs(stack, 'first', { count: 4, image: 'ubuntu', durationSeconds: 1 });
+  await queueJobs(stack, 'first', { count: 3, image: 'debian', durationSeconds: 1 });
+
+  await finished(7);
+  await eventually(async () => {
+    expect(await resourcesLeft(stack)).toEqual([]);
+    expect(await registrationsLeft(stack)).toEqual([]);
+  }, minute);
+
+  expect(await brokenPromises(stack)).toEqual([]);
+  expect(await mostMachines(stack)).toBeLessThanOrEqual(4);
+  const creates = (await stack.ledger('machine')).filter(({ event }) => event === 'createAccepted');
+  expect(creates.length).toBeGreaterThanOrEqual(7);
+  expect((await controllerCalls(stack))['VirtualMachines_CreateOrUpdate']).toBe(creates.length);
+  for (const { tags } of creates) {
+    expect(tags).toMatchObject({ 'odp-installation': 'embedded', 'odp-pool': 'first' });
+    expect(tags['odp-agent']).toMatch(/^agent\/first\//);
+  }
+});
+
+test('a lease closes with the moments of its wait, in their order', async () => {
+  const odp = await stack.client();
+  const jobs = await eventually(async () => {
+    const listed = await odp.jobs.list({ pool: 'first' });
+    expect(listed).toHaveLength(7);
+    expect(listed.map(({ state }) => state)).toEqual(Array.from({ length: 7 }, () => 'finished'));
+    return listed;
+  });
+
+  const { receipt, result } = await odp.jobs.show(jobs[0]?.requestId ?? 0);
+
+  expect(result).toBe('succeeded');
+  const { queuedAt, createSentAt, runningAt, onlineAt, assignedAt, startedAt, finishedAt } = receipt;
+  const machine = [createSentAt, runningAt, onlineAt].map(Number);
+  expect(machine).toEqual(machine.toSorted((a, b) => a - b));
+  const job = [queuedAt, assignedAt, startedAt, finishedAt].map(Number);
+  expect(job).toEqual(job.toSorted((a, b) => a - b));
+});
+
+test('standby agents stand ready before a job asks, and are replaced after they served', async () => {
+  const odp = await stack.client();
+  await odp.pools.apply(
+    embeddedPool(stack.cloud, 'standby', {
+      agentProfile: {
+        kind: 'Stateless',
+        resourcePredictionsProfile: { kind: 'Manual' },
+        resourcePredictions: { timeZone: 'UTC', daysData: [{ '00:00:00': 2 }] },
+      },
+    }),
+  );
+  const ready = async () => {
+    const { agents } = await odp.pools.show('standby');
+    return agents.filter(({ phase }) => phase === 'ready').map(({ name }) => name);
+  };
+  const before = await eventually(async () => {
+    const names = await ready();
+    expect(names).toHaveLength(2);
+    return names;
+  }, minute);
+
+  await queueJobs(stack, 'standby', { count: 1, image: 'ubuntu', durationSeconds: 1 });
+
+  await eventually(async () => {
+    const names = await ready();
+    expect(names).toHaveLength(2);
+    expect(names).not.toEqual(before);
+  }, minute);
+});
+
+test('an agent that never connects is replaced by another, and its machine goes', async () => {
+  const odp = await stack.client();
+  await odp.pools.apply(embeddedPool(stack.cloud, 'mute'));
+  await stack.fault({
+    match: {},
+    effect: { kind: 'longRunningOperation', outcome: 'failed', code: 'AllocationFailed' },
+    times: 1,
+  });
+  await queueJobs(stack, 'mute', { count: 1, image: 'ubuntu', durationSeconds: 1 });
+
+  const hold = await eventually(async () => {
+    const { holds } = await odp.pools.explain('mute');
+    expect(holds).toHaveLength(1);
+    return holds[0];
+  }, minute);
+  expect(hold).toMatchObject({ code: 'AllocationFailed' });
+
+  await eventually(async () => {
+    const { totals } = await odp.pools.show('mute');
+    expect(totals).toMatchObject({ requested: 2, failed: 1, returned: 1, jobs: 1 });
+  }, minute);
+});
+
+test('deleting the pools leaves neither machine, registration nor agent pool', async () => {
+  const odp = await stack.client();
+  for (const pool of ['first', 'standby', 'mute']) await odp.pools.delete(pool);
+
+  await eventually(async () => {
+    expect(await odp.pools.list()).toEqual([]);
+    expect(await resourcesLeft(stack)).toEqual([]);
+    expect((await stack.state()).registrations).toEqual({});
+  }, minute);
+  expect(await brokenPromises(stack)).toEqual([]);
+});
