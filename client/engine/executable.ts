@@ -20,12 +20,13 @@ export async function verify(path: string): Promise<Verdict> {
 export async function onSearchPath(name: string, environment: NodeJS.ProcessEnv): Promise<string[]> {
   const folders = (environment.PATH ?? environment.Path ?? '').split(delimiter).filter(Boolean);
   const found = await Promise.all(
-    folders.map((folder) => join(folder, name)).map(async (path) => ((await executable(path)) ? path : undefined)),
+    folders.map((folder) => join(folder, name)).map(async (path) => ((await isExecutable(path)) ? path : undefined)),
   );
   return found.filter((path) => path !== undefined);
 }
 
-async function executable(path: string): Promise<boolean> {
+/** Whether a file is there that this user may run. */
+export async function isExecutable(path: string): Promise<boolean> {
   try {
     await access(path, constants.X_OK);
     return true;

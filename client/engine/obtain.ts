@@ -33,7 +33,7 @@ export type Way = (options: ObtainOptions) => Promise<string | undefined>;
 /** Temporal's SDK downloads the server that fits it best. */
 export const bySdk: Way = ({ path, environment, log }) =>
   inWorkFolder(path, async (folder) => {
-    log('letting the Temporal SDK download the engine (about 50 MB) …');
+    log('letting the Temporal SDK download the engine …');
     const file = await downloadWithSdk('dev-server', folder, environment, log);
     if ('failure' in file) return file.failure;
     return install(file.path, path);

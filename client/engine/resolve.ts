@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { addressFromEnvironment, type EngineAddress } from './address.ts';
 import { cacheFolder, withLock } from './cache.mjs';
-import { executableName, onSearchPath, verify } from './executable.ts';
+import { executableName, isExecutable, onSearchPath, verify, type Verdict } from './executable.ts';
 import { byGo, byPython, bySdk, temporalVersion, type Way } from './obtain.ts';
 
 /** An engine that has to be started. */
@@ -62,13 +62,13 @@ export async function resolveEngine(options: ResolveOptions): Promise<EngineAddr
 
   const folder = join(cacheFolder(environment), 'engine');
   const cached = join(folder, executableName);
-  const hit = await verify(cached);
+  const hit = await fetchedBefore(cached);
   if ('version' in hit) return found(cached, 'cache', hit.version, log);
   failed('cache', `${cached}: ${hit.failure}`);
 
   return withLock(join(folder, 'lock'), log, async () => {
     // Another process may have fetched it while this one waited for the lock.
-    const now = await verify(cached);
+    const now = await fetchedBefore(cached);
     if ('version' in now) return found(cached, 'cache', now.version, log);
     for (const [name, way] of ways) {
       const why = await way({ path: cached, environment, log });
@@ -91,6 +91,10 @@ export async function resolveEngine(options: ResolveOptions): Promise<EngineAddr
       ].join('\n'),
     );
   });
+}
+
+async function fetchedBefore(path: string): Promise<Verdict> {
+  return (await isExecutable(path)) ? verify(path) : { failure: 'nothing there yet' };
 }
 
 async function named(path: string, by: string): Promise<EngineExecutable> {
