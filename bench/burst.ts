@@ -76,7 +76,7 @@ function callsPerAgent(calls: Extract<LedgerEntry, { kind: 'call' }>[], agents: 
 async function historyEvents(stack: Stack): Promise<Record<string, number>> {
   const odp = await stack.client();
   const lengths = new Map<string, number>();
-  const add = (agent: string | undefined, events: number) =>
+  const add = (agent: string | null | undefined, events: number) =>
     agent && lengths.set(agent, (lengths.get(agent) ?? 0) + events);
   for await (const { workflowId, historyLength } of odp.client.workflow.list({ query: 'WorkflowType = "agent"' })) {
     add(workflowId, historyLength ?? 0);

@@ -147,6 +147,14 @@ export function planningInput(
   };
 }
 
+/** When the next agent in creation becomes overdue, in milliseconds since the epoch; `Infinity` when none will. */
+export function nextOverdueAt(state: PoolState, now: number, overdueMs: number): number {
+  const moments = state.roster
+    .filter(({ p, s }) => p === 'creating' && now - s <= overdueMs)
+    .map(({ s }) => s + overdueMs + 1);
+  return Math.min(Infinity, ...moments);
+}
+
 /**
  * Compares the roster with the agent workflows that visibility shows as open. Visibility lags, so only what two reads
  * in a row agree on is corrected. Answers what to remember for the next read and which agents nobody knows.

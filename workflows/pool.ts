@@ -18,6 +18,7 @@ import {
   applyObservation,
   applyReport,
   newPoolState,
+  nextOverdueAt,
   planningInput,
   reconcileRoster,
   rememberUpdate,
@@ -154,10 +155,12 @@ class PoolLife {
     if (!specification) return;
     this.planned = this.events;
     const now = Date.now();
-    const plan = planCapacity(planningInput(this.state, specification, now, this.input.limits.pool.overdueMs));
+    const { overdueMs } = this.input.limits.pool;
+    const plan = planCapacity(planningInput(this.state, specification, now, overdueMs));
     this.lastPlan = { at: now, plan };
     // Time stands still within a turn: a plan that asks to be made again at once would never let the turn end.
-    this.nextPlanAt = plan.nextAt === undefined ? undefined : Math.max(plan.nextAt, now + 1_000);
+    const next = Math.min(plan.nextAt ?? Infinity, nextOverdueAt(this.state, now, overdueMs));
+    this.nextPlanAt = Number.isFinite(next) ? Math.max(next, now + 1_000) : undefined;
     await Promise.all(this.limited(plan.commands).map((command) => this.act(command)));
   }
 
