@@ -6,7 +6,7 @@ import { createAzureDevOps } from '../../emulator/azure-devops/app.ts';
 import { ConnectionLost } from '../../emulator/core/calls.ts';
 import { createChance } from '../../emulator/core/chance.ts';
 import { createRealClock } from '../../emulator/core/clock.ts';
-import type { CloudContext } from '../../emulator/core/context.ts';
+import type { CloudContext, Handler } from '../../emulator/core/context.ts';
 import { createFaults } from '../../emulator/core/faults.ts';
 import { createLatencies } from '../../emulator/core/latencies.ts';
 import { createLedger } from '../../emulator/core/ledger.ts';
@@ -18,12 +18,13 @@ const personalAccessToken = 'a-personal-access-token';
 
 /** The embedded Azure DevOps on a socket, with connections to it and an account of its calls. */
 export async function startAzureDevOps() {
-  let devops: ReturnType<typeof createAzureDevOps> | undefined;
+  // The cloud needs its address, and the server something to serve.
+  let handler: Handler = () => new Response(null, { status: 503 });
   /** Headers to add to the next answers. */
   const extraHeaders: Record<string, string>[] = [];
   const fetch = async (request: Request, { incoming }: HttpBindings | Http2Bindings): Promise<Response> => {
     try {
-      const response = await devops!.handler(request);
+      const response = await handler(request);
       const extra = extraHeaders.shift();
       for (const [name, value] of Object.entries(extra ?? {})) response.headers.set(name, value);
       return response;
@@ -50,12 +51,13 @@ export async function startAzureDevOps() {
     latencies: createLatencies(chance, 0.001),
     addresses: { arm: origin, entra: origin, azureDevOps: origin, control: origin },
   };
-  devops = createAzureDevOps(context, {
+  const devops = createAzureDevOps(context, {
     organization: 'contoso',
     projects: ['samples', 'tools'],
     personalAccessToken,
     verifyBearer: (authorization) => authorization === 'Bearer an-entra-token',
   });
+  handler = devops.handler;
   const url = `${origin}/contoso`;
   const basic = `Basic ${Buffer.from(`:${personalAccessToken}`).toString('base64')}`;
   const connections = createDevOpsConnections({
@@ -83,7 +85,7 @@ export async function startAzureDevOps() {
     /** Names of the calls so far, without location look-ups. */
     calls: () => context.ledger.entries('call').map(({ operation }) => operation),
     async close() {
-      devops?.close();
+      devops.close();
       clock.close();
       server.close();
       if ('closeAllConnections' in server) server.closeAllConnections();

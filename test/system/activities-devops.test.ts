@@ -51,7 +51,8 @@ async function failure(promise: Promise<unknown>): Promise<ApplicationFailure> {
 async function violations(promise: Promise<unknown>) {
   const refused = await failure(promise);
   expect(refused).toMatchObject({ type: 'InvalidPool', nonRetryable: true });
-  return (refused.details?.[0] as ArmError).error.details.map(({ code, target }) => `${code} ${target}`);
+  const [body] = refused.details as [ArmError];
+  return body.error.details.map(({ code, target }) => `${code} ${target}`);
 }
 
 describe('checkOrganization', () => {

@@ -338,7 +338,7 @@ describe('Any course of events', () => {
         for (const [index, one] of ticks.entries()) {
           const look = withEnds(memory, lookOf(one, start + index));
           const { pool, memory: next } = compare(memory, look);
-          const ended = new Set([...look.finished.map(({ requestId }) => requestId)]);
+          const ended = new Set(look.finished.map(({ requestId }) => requestId));
           const reserved = new Set(look.requests.map(({ reservedAgent }) => reservedAgent?.name));
           const listed = new Set(look.agents.map(({ name }) => name));
           for (const { name, standing } of pool?.agents ?? []) {
