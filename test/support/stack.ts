@@ -102,8 +102,11 @@ export async function startStack(options: StackOptions): Promise<Stack> {
           name: 'embedded cloud',
           program: 'emulator/main',
           args: [
-            ...['--state', join(folder, 'cloud'), '--scale', String(options.scale), '--arm-port', String(armPort)],
-            ...['--azure-devops-port', String(azureDevOpsPort), '--control-port', String(controlPort)],
+            `--state=${join(folder, 'cloud')}`,
+            `--scale=${options.scale}`,
+            `--arm-port=${armPort}`,
+            `--azure-devops-port=${azureDevOpsPort}`,
+            `--control-port=${controlPort}`,
           ],
           logFile: join(folder, 'cloud.log'),
           readyMs,

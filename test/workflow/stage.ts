@@ -75,7 +75,8 @@ function createStage(
   const settle: Stage['settle'] = async (condition) => {
     const deadline = Date.now() + settleDeadlineMs;
     while (!(await condition())) {
-      if (Date.now() > deadline) throw new Error(`did not come true within ${settleDeadlineMs} ms: ${condition}`);
+      if (Date.now() > deadline)
+        throw new Error(`did not come true within ${settleDeadlineMs} ms: ${condition.toString()}`);
       await new Promise((resolve) => setTimeout(resolve, 50));
     }
   };
