@@ -74,3 +74,20 @@ export async function pause(ms: number, signal: AbortSignal): Promise<void> {
     signal.addEventListener('abort', done, { once: true });
   });
 }
+
+/** The promise's own end, or `Interrupted` as soon as the signal fires; what it then still does is nobody's concern. */
+export async function unlessStopped<Result>(stop: AbortSignal, promise: Promise<Result>): Promise<Result> {
+  let interrupt = () => {};
+  const stopped = new Promise<never>((_, reject) => {
+    interrupt = () => reject(interrupted());
+  });
+  // Either may lose the race and must not end the process as an unhandled rejection.
+  for (const one of [promise, stopped]) one.catch(() => undefined);
+  if (stop.aborted) interrupt();
+  stop.addEventListener('abort', interrupt, { once: true });
+  try {
+    return await Promise.race([promise, stopped]);
+  } finally {
+    stop.removeEventListener('abort', interrupt);
+  }
+}

@@ -43,7 +43,7 @@ export async function connect(options: ConnectOptions): Promise<OpenDevOpsPools>
   try {
     connection = await Connection.connect({
       address,
-      connectTimeout: '10s',
+      connectTimeout: '5s',
       ...(apiKey === undefined ? {} : { apiKey }),
       ...(tls === undefined ? {} : { tls }),
     });

@@ -14,7 +14,7 @@ const keptMessages = 3;
 /** Where what the stack does is told: in the view where there is one, else line by line. */
 export interface Live {
   report(line: string): void;
-  /** Looks and draws until everything has settled or the signal fires; answers the last look. */
+  /** Looks and draws until everything has settled or Ctrl-C comes; answers the last look. */
   follow(options: FollowOptions): Promise<Look | undefined>;
 }
 
@@ -24,13 +24,21 @@ export interface FollowOptions {
   workload(): string;
   /** No further job will be queued. */
   workloadDone(): boolean;
-  /** Goes on after everything has settled, until the signal fires. */
+  /** Goes on after everything has settled, until Ctrl-C. */
   forever: boolean;
-  signal: AbortSignal;
 }
 
-/** The live view of one run. `startedAt` is the zero of the times in front of lines. */
-export function createLive(io: Io, startedAt: number, now: () => number): Live {
+/** What the view needs of its run. */
+export interface LiveOptions {
+  /** The zero of the times in front of lines, in milliseconds since the epoch. */
+  startedAt: number;
+  now(): number;
+  /** From then on nothing is drawn in place any more. */
+  stop: AbortSignal;
+}
+
+/** The live view of one run. */
+export function createLive(io: Io, { startedAt, now, stop }: LiveOptions): Live {
   const messages: string[] = [];
   let drawn = 0;
   let following = false;
@@ -45,7 +53,7 @@ export function createLive(io: Io, startedAt: number, now: () => number): Live {
 
   return {
     report: (text) => {
-      if (!following || !io.terminal) {
+      if (!following || !io.terminal || stop.aborted) {
         line(text);
         return;
       }
@@ -53,12 +61,12 @@ export function createLive(io: Io, startedAt: number, now: () => number): Live {
       messages.splice(0, messages.length - keptMessages);
     },
 
-    follow: async ({ look, workload, workloadDone, forever, signal }) => {
+    follow: async ({ look, workload, workloadDone, forever }) => {
       following = true;
       let last: Look | undefined;
       let settledBefore = false;
       let trouble = '';
-      while (!signal.aborted) {
+      while (!stop.aborted) {
         try {
           const next = await look();
           if (!io.terminal) for (const change of changeLines(last, next)) line(change);
@@ -67,9 +75,10 @@ export function createLive(io: Io, startedAt: number, now: () => number): Live {
         } catch (error) {
           // A part of the stack is being started again; the last look stays until it answers.
           const { message } = asOdpError(error);
-          if (message !== trouble && !io.terminal && !signal.aborted) line(`no answer: ${message}`);
+          if (message !== trouble && !io.terminal && !stop.aborted) line(`no answer: ${message}`);
           trouble = message;
         }
+        if (stop.aborted) break;
         if (io.terminal && last) {
           const notes = trouble === '' ? messages : [...messages, `no answer: ${trouble}`];
           draw(viewLines({ ...last, at: now() }, { ...io.size(), messages: notes, workload: workload() }, io));
@@ -78,7 +87,7 @@ export function createLive(io: Io, startedAt: number, now: () => number): Live {
         const settled = trouble === '' && last !== undefined && workloadDone() && isSettled(last);
         if (settled && settledBefore && !forever) break;
         settledBefore = settled;
-        await pause(lookMs, signal);
+        await pause(lookMs, stop);
       }
       following = false;
       drawn = 0;

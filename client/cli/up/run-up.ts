@@ -3,8 +3,8 @@ import { join } from 'node:path';
 import { resolveEngine } from '../../engine/resolve.ts';
 import { OdpError } from '../../sdk/index.ts';
 import type { CommandContext } from '../context.ts';
-import { interrupted } from '../errors.ts';
 import type { Signals } from '../io.ts';
+import { unlessStopped } from '../output.ts';
 import { duration } from '../render.ts';
 import { withSession, type Session } from '../session.ts';
 import { startChild } from './child.ts';
@@ -25,7 +25,8 @@ export interface UpOptions {
   temporalPort: number;
   uiPort: number;
   armPort: number;
-  azureDevOpsPort: number;
+  /** Spelt as commander spells `--azure-devops-port`. */
+  azureDevopsPort: number;
   controlPort: number;
   temporal?: string;
   scale: number;
@@ -44,7 +45,7 @@ const readyMs = { cloud: 60_000, worker: 180_000 };
 /** Runs the embedded stack until Ctrl-C, or with `exitWhenDone` until the sample has run. */
 export async function runUp(options: UpOptions, { io, now }: CommandContext): Promise<void> {
   const signals = io.signals();
-  const live = createLive(io, now(), now);
+  const live = createLive(io, { startedAt: now(), now, stop: signals.stop });
   const { state } = options;
   await mkdir(join(state, 'logs'), { recursive: true, mode: 0o700 });
   await stopStaleProcesses(state, live.report);
@@ -53,7 +54,8 @@ export async function runUp(options: UpOptions, { io, now }: CommandContext): Pr
   try {
     const file = await startStack(options, { supervisor, live, signals, environment: io.environment, now });
     await withSession(io, file.path, async (session) => {
-      await demonstrate(session, options, { cloud: file.cloud, live, signals, now, out: io.out });
+      const surroundings = { cloud: file.cloud, live, signals, now, out: io.out };
+      await unlessStopped(signals.stop, demonstrate(session, options, surroundings));
     });
   } catch (error) {
     // What people stop on purpose ends well, wherever it was.
@@ -73,7 +75,7 @@ function neededPorts(options: UpOptions, givenEngine: boolean) {
           { port: options.uiPort, neededBy: "Temporal's Web UI", flag: '--ui-port' },
         ]),
     { port: options.armPort, neededBy: 'the embedded Azure Resource Manager', flag: '--arm-port' },
-    { port: options.azureDevOpsPort, neededBy: 'the embedded Azure DevOps', flag: '--azure-devops-port' },
+    { port: options.azureDevopsPort, neededBy: 'the embedded Azure DevOps', flag: '--azure-devops-port' },
     { port: options.controlPort, neededBy: "the embedded cloud's control interface", flag: '--control-port' },
   ];
 }
@@ -157,14 +159,15 @@ async function startStack(
 
 async function startEngine(
   options: UpOptions,
-  { supervisor, live, environment }: Surroundings,
+  { supervisor, live, signals, environment }: Surroundings,
   timed: <Result>(what: string, step: () => Promise<Result>) => Promise<Result>,
 ): Promise<EngineDocument> {
-  const found = await resolveEngine({
+  const resolving = resolveEngine({
     environment,
     log: live.report,
     ...(options.temporal === undefined ? {} : { executable: options.temporal }),
   });
+  const found = await unlessStopped(signals.stop, resolving);
   if (found.kind === 'address') return await joinEngine(found, environment);
   const { temporalPort: port, uiPort, state } = options;
   await timed('engine', () =>
@@ -173,12 +176,12 @@ async function startEngine(
   return { address: `${host}:${port}`, namespace };
 }
 
-function cloudArguments({ state, armPort, azureDevOpsPort, controlPort, scale }: UpOptions): string[] {
+function cloudArguments({ state, armPort, azureDevopsPort, controlPort, scale }: UpOptions): string[] {
   return [
     `--state=${join(state, 'cloud')}`,
     `--host=${host}`,
     `--arm-port=${armPort}`,
-    `--azure-devops-port=${azureDevOpsPort}`,
+    `--azure-devops-port=${azureDevopsPort}`,
     `--control-port=${controlPort}`,
     `--scale=${scale}`,
   ];
@@ -210,10 +213,9 @@ async function demonstrate(session: Session, options: UpOptions, demonstration: 
   live.report(workload.status() || 'no sample jobs are queued');
 
   const look = createLooker(session, sample.name, now);
-  const following = { look, workload: workload.status, workloadDone: workload.done, signal: signals.stop };
+  const following = { look, workload: workload.status, workloadDone: workload.done };
   const settled = await live.follow({ ...following, forever: false });
   await workload.finished;
-  if (signals.stop.aborted) throw interrupted();
   if (settled) {
     const left = (await countMachines(cloud)) - settled.agents.length;
     for (const line of ['', ...summaryLines(settled, left), '']) out(line);
