@@ -101,8 +101,10 @@ export type MachineEvent =
   | 'booted'
   | 'agentStarted'
   | 'agentRefused'
+  | 'stopped'
   | 'deallocated'
   | 'started'
+  | 'reimaged'
   | 'deleteAccepted'
   | 'deleted'
   | 'evicted';

@@ -94,15 +94,20 @@ export function createMemoryStore(): CloudStore {
 /**
  * A store in `folder`. Everything that one turn of the program puts is one transaction, committed before any answer can
  * leave: a process that is killed has either all of a call's effect on disk or none, and all that it acknowledged.
- * `synchronous = NORMAL` does not outlive a power cut, which an emulator need not.
+ * `synchronous = NORMAL` does not outlive a power cut, which an emulator need not. The lock on the file keeps a second
+ * cloud from the same folder: memory is what answers, so two would contradict each other.
  */
 export function openFileStore(folder: string): CloudStore {
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   const database = new DatabaseSync(join(folder, 'cloud.db'));
+  try {
+    database.exec('PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; BEGIN IMMEDIATE; COMMIT;');
+  } catch (error) {
+    database.close();
+    throw new Error(`The state folder ${folder} cannot be opened. Is another cloud running on it?`, { cause: error });
+  }
   database.exec(`
-    PRAGMA journal_mode = WAL;
     PRAGMA synchronous = NORMAL;
-    PRAGMA busy_timeout = 5000;
     CREATE TABLE IF NOT EXISTS record (
       position INTEGER PRIMARY KEY, collection TEXT NOT NULL, id TEXT NOT NULL, json TEXT NOT NULL, UNIQUE (collection, id)
     );
