@@ -33,6 +33,10 @@ export async function withProgress<T extends object, R>(
   try {
     beat();
     return await work(progress, context.cancellationSignal, context.info.attempt);
+  } catch (error) {
+    // The SDKs name an aborted call in several ways; the engine knows one. This rejects with it.
+    if (context.cancellationSignal.aborted) await context.cancelled;
+    throw error;
   } finally {
     clearInterval(timer);
   }
