@@ -1,6 +1,4 @@
 import { WebApi } from 'azure-devops-node-api';
-import type { IBuildApi } from 'azure-devops-node-api/BuildApi.js';
-import type { ICoreApi } from 'azure-devops-node-api/CoreApi.js';
 import type { IRequestHandler } from 'azure-devops-node-api/interfaces/common/VsoBaseInterfaces.js';
 import type { ITaskAgentApi } from 'azure-devops-node-api/TaskAgentApi.js';
 import { pauseAfter, type AnswerHeaders } from './rate-limit.ts';
@@ -45,8 +43,6 @@ export interface DevOpsConnection {
   readonly url: string;
   /** Beware: a 404 resolves to `null`. */
   taskAgent<T>(use: (api: ITaskAgentApi) => Promise<T>): Promise<T>;
-  build<T>(use: (api: IBuildApi) => Promise<T>): Promise<T>;
-  core<T>(use: (api: ICoreApi) => Promise<T>): Promise<T>;
   /** `undefined`: not found. An answer that was cut off throws, it is never taken for an empty one. */
   send<T>(request: RawRequest): Promise<T | undefined>;
   /** The server asked not to be called before this instant; milliseconds since the epoch, 0 when it did not. */
@@ -139,8 +135,6 @@ function connect(
   return {
     url,
     taskAgent: typed<ITaskAgentApi>(() => webApi.getTaskAgentApi()),
-    build: typed<IBuildApi>(() => webApi.getBuildApi()),
-    core: typed<ICoreApi>(() => webApi.getCoreApi()),
     send: <T>(request: RawRequest) =>
       observed(async () => {
         const { statusCode, result, headers } = await send<T>(webApi, `${url}/${pathAndQuery(request)}`, request);

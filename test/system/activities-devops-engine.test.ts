@@ -2,7 +2,8 @@ import { createEngineActivities, createObservationSink } from '../../activities/
 import { defaultLimits } from '../../domain/limits.ts';
 import { signalNames, workflowTypes } from '../../domain/messages.ts';
 import { searchAttributes } from '../../workflows/search-attributes.ts';
-import { createNamespace, eventually, type TestNamespace } from '../support/namespace.ts';
+import { eventually } from '../support/eventually.ts';
+import { createNamespace, type TestNamespace } from '../support/namespace.ts';
 
 /** No worker runs here: what a client asks of the engine is all in the histories. */
 let engine: TestNamespace;

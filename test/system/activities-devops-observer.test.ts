@@ -185,6 +185,41 @@ test('a job whose record cannot be read keeps its agent held; the end is told wh
   await until(() => told.leases.length === 1, 'the end is told');
 });
 
+test('how many jobs ended at once is learned in one call', async () => {
+  const agents = await Promise.all(
+    ['a', 'b', 'c', 'd', 'e'].map(async (agentName) => {
+      const { registrationId } = await register(agentName);
+      const agent = await connectAgent(devops, agentPoolId, registrationId, agentName);
+      await queueJob(devops, agentPoolId);
+      return agent;
+    }),
+  );
+  const requests = await Promise.all(
+    agents.map(async (agent) => {
+      const { requestId } = await agent.assigned();
+      await agent.receive(requestId);
+      return requestId;
+    }),
+  );
+  const told = memorySink();
+  observe(told);
+  await until(() => told.agents.length === 5, 'the held agents are told');
+  // The observer sees nothing while the jobs end, and then a list of agents that does not show how they ended.
+  const away = devops.faults.add({
+    match: { operation: 'JobRequests_List' },
+    effect: { kind: 'reject', status: 503, code: 'Busy' },
+  });
+  await until(() => devops.context.ledger.entries('call').some(({ fault }) => fault === away.id), 'a look failed');
+  devops.faults.add({ match: { operation: 'Agents_List' }, effect: { kind: 'staleList', ageMs: 3_600_000 } });
+  await Promise.all(agents.map((agent, index) => agent.finish(requests[index] ?? 0)));
+  devops.faults.remove(away.id);
+  await until(() => told.leases.length === 5, 'all ends are told');
+  expect(told.leases.map(({ requestId }) => requestId).toSorted((one, other) => one - other)).toEqual(
+    requests.toSorted((one, other) => one - other),
+  );
+  expect(devops.calls()).not.toContain('JobRequests_Get');
+});
+
 test('a retry goes on from the cursor and tells nothing again', async () => {
   await register();
   const first = memorySink();
