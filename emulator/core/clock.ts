@@ -102,7 +102,7 @@ interface Work {
 /** Turns of the event loop given to work that no task began, such as a client that awaits an answer. */
 const turnsPerTask = 4;
 /** A task that neither ends nor sleeps within this many turns waits for another task (a held poll, for instance). */
-const turnsForBusyTask = 64;
+const turnsForBusyTask = 40;
 
 /** Time under the control of a test. Begins at `start`, milliseconds since the epoch. */
 export function createVirtualClock(start = Date.UTC(2026, 0, 5, 8)): VirtualClock {
@@ -111,6 +111,8 @@ export function createVirtualClock(start = Date.UTC(2026, 0, 5, 8)): VirtualCloc
   const queue: Task[] = [];
   let live = 0;
   const current = new AsyncLocalStorage<Work>();
+  /** Work that the task of this instant began or woke. */
+  const atWork = new Set<Work>();
 
   const before = (a: Task, b: Task): boolean => a.at < b.at || (a.at === b.at && a.order < b.order);
   const push = (task: Task): void => {
@@ -144,12 +146,13 @@ export function createVirtualClock(start = Date.UTC(2026, 0, 5, 8)): VirtualCloc
     return queue[0];
   };
 
-  async function settle(work?: Work): Promise<void> {
-    for (let turn = 0; turn < turnsForBusyTask; turn += 1) {
+  async function settle(): Promise<void> {
+    for (let turn = 1; turn <= turnsForBusyTask; turn += 1) {
       await nextTurn();
-      const resting = work === undefined || work.settled || work.asleep > 0;
-      if (resting && turn + 1 >= turnsPerTask) return;
+      for (const work of atWork) if (work.settled || work.asleep > 0) atWork.delete(work);
+      if (atWork.size === 0 && turn >= turnsPerTask) return;
     }
+    atWork.clear();
   }
 
   async function run(task: Task): Promise<void> {
@@ -167,7 +170,8 @@ export function createVirtualClock(start = Date.UTC(2026, 0, 5, 8)): VirtualCloc
         },
       );
     });
-    await settle(work);
+    atWork.add(work);
+    await settle();
   }
 
   const clock: VirtualClock = {
@@ -186,7 +190,9 @@ export function createVirtualClock(start = Date.UTC(2026, 0, 5, 8)): VirtualCloc
       const work = current.getStore();
       if (work) work.asleep += 1;
       return sleepOn(clock, ms, signal, () => {
-        if (work) work.asleep -= 1;
+        if (work === undefined) return;
+        work.asleep -= 1;
+        atWork.add(work);
       });
     },
     async advance(ms) {
@@ -215,7 +221,8 @@ export function createVirtualClock(start = Date.UTC(2026, 0, 5, 8)): VirtualCloc
           await run(task);
           continue;
         }
-        await settle({ asleep: 0, settled: false });
+        atWork.add({ asleep: 0, settled: false });
+        await settle();
         if (!outcome.settled && next() === undefined) {
           throw new Error('The virtual clock has nothing left to run, and the promise is still pending.');
         }

@@ -9,6 +9,9 @@ export type NumberedEntry<K extends LedgerEntry['kind'] = LedgerEntry['kind']> =
   sequence: number;
 };
 
+/** How long the lines of reads may wait for their commit: as much of them does the kill of the process lose. */
+const readLinesCommitMs = 10;
+
 /** Where the ledger's lines live. */
 export interface LedgerRows {
   append(entry: LedgerEntry): void;
@@ -128,18 +131,31 @@ export function openFileStore(folder: string): CloudStore {
   );
 
   let open = false;
+  let committing = false;
   let closed = false;
+  let later: NodeJS.Timeout | undefined;
   const commit = (): void => {
+    committing = false;
+    clearTimeout(later);
+    later = undefined;
     if (!open) return;
     open = false;
     database.exec('COMMIT');
   };
   const begin = (): void => {
-    if (open) return;
     if (closed) throw new Error('The store is closed.');
+    if (!open) database.exec('BEGIN');
     open = true;
-    database.exec('BEGIN');
-    queueMicrotask(commit);
+  };
+  const commitThisTurn = (): void => {
+    begin();
+    if (!committing) queueMicrotask(commit);
+    committing = true;
+  };
+  /** Lines without a change beside them, such as those of reads, are too many to pay a commit for each. */
+  const commitSoon = (): void => {
+    begin();
+    later ??= setTimeout(commit, readLinesCommitMs);
   };
 
   const collections = new Map<string, Collection<unknown>>();
@@ -152,11 +168,11 @@ export function openFileStore(folder: string): CloudStore {
         for (const row of load.all(name)) records.set(String(row['id']), JSON.parse(String(row['json'])));
         known = collectionOf(records, {
           put(id, value) {
-            begin();
+            commitThisTurn();
             upsert.run(name, id, JSON.stringify(value));
           },
           delete(id) {
-            begin();
+            commitThisTurn();
             remove.run(name, id);
           },
         });
@@ -166,7 +182,7 @@ export function openFileStore(folder: string): CloudStore {
     },
     ledger: {
       append(entry) {
-        begin();
+        commitSoon();
         append.run(entry.kind, JSON.stringify(entry));
       },
       read<K extends LedgerEntry['kind']>(kind: K | undefined, after: number, limit: number) {
