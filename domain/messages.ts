@@ -61,7 +61,9 @@ export interface AgentObservation {
   enabled: boolean;
   /** The registration is gone from Azure DevOps. */
   missing?: boolean;
-  /** The unfinished job request that names this agent. */
+  /** Azure DevOps' id of the registration. */
+  registrationId?: number;
+  /** The job request that holds this agent, or, once, the one that held it until now with its end. */
   job?: ObservedJob;
 }
 

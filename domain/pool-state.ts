@@ -75,7 +75,7 @@ function phaseAfter(entry: RosterEntry, standing: PoolObservation['agents'][numb
     case 'free':
       return entry.p === 'busy' || entry.d ? 'returning' : 'ready';
     case 'offline':
-      return entry.p === 'ready' ? 'returning' : entry.p;
+      return entry.p === 'creating' ? 'creating' : 'returning';
     case 'missing':
       return entry.p === 'creating' ? 'creating' : 'returning';
   }

@@ -16,6 +16,7 @@ import type {
   AgentInput,
   AgentObservation,
   AgentReport,
+  AgentView,
   LeaseOutcome,
   ObservedJob,
   WaitReceipt,
@@ -41,33 +42,20 @@ const busyConfirmMs = 30_000;
  */
 export async function agent(input: AgentInput): Promise<AgentReport> {
   const life = new AgentLife(input);
-  const failure = await life.provision();
+  life.provision();
   let job: LeaseOutcome | undefined;
-  let why = failure?.message ?? '';
-  if (!failure) {
-    for (;;) {
-      const next = await life.nextEvent();
-      if (next.kind === 'job') {
-        job = await life.serve(next.job);
-        why = `served ${next.job.jobName}`;
-      } else {
-        why = next.why;
-      }
-      if ((await life.giveBack(why)) === 'returned') break;
-      why = 'the server still holds a job for it';
-    }
-  } else {
-    while ((await life.giveBack(why)) === 'busy') await life.nextEvent();
+  for (;;) {
+    const next = await life.nextEvent();
+    if (next.kind === 'job') job = await life.serve(next.job);
+    const why = next.kind === 'job' ? `served ${next.job.jobName}` : next.why;
+    if ((await life.giveBack(why)) === 'returned') break;
   }
-  return await life.report(failure ?? life.failure, job);
+  return await life.report(job);
 }
 
 type NextEvent = { kind: 'job'; job: ObservedJob } | { kind: 'end'; why: string };
 
 class AgentLife {
-  /** Set when the agent ended without having served, for a cause that the pool must know. */
-  failure: FailureDetails | undefined;
-
   private readonly input: AgentInput;
   private readonly image;
   private readonly facets: AgentFacets = { compute: 'creating', registration: 'none', lease: 'none' };
@@ -81,7 +69,13 @@ class AgentLife {
   private observation: AgentObservation | undefined;
   private offlineSince: number | undefined;
   private retireReason: string | undefined;
+  /** Every job that was ever seen on this agent, the oldest first, as last told. */
+  private jobs: ObservedJob[] = [];
   private readonly served: number[] = [];
+  private provisioning: Promise<void> = Promise.resolve();
+  private provisioned = false;
+  /** Set when the agent could not be made or did not connect: the pool must know. */
+  private failure: FailureDetails | undefined;
 
   constructor(input: AgentInput) {
     this.input = input;
@@ -100,12 +94,15 @@ class AgentLife {
     this.describe();
   }
 
-  /** Registers and creates; answers the failure when that was not possible. */
-  async provision(): Promise<FailureDetails | undefined> {
+  /**
+   * Begins to register and create. It goes on beside the rest: Azure often reports a machine as created some seconds
+   * after its agent has taken a job, and that job must have its lease, and the agent be disabled, at once.
+   */
+  provision(): void {
     const { identity, specification, limits } = this.input;
     this.deadline = Date.now() + limits.provisionMs;
-    try {
-      const made = await machines.provisionAgent.executeWithOptions(
+    this.provisioning = machines.provisionAgent
+      .executeWithOptions(
         {
           summary: `create ${identity.agent} (${specification.machine.vmSize}, ${this.image.name})`,
           scheduleToCloseTimeout: limits.provisionMs,
@@ -113,50 +110,80 @@ class AgentLife {
           priority: { priorityKey: this.input.seenAt !== undefined ? priorities.demand : priorities.standby },
         },
         [{ identity, workflowId: workflowInfo().workflowId, machine: specification.machine, image: this.image }],
-      );
-      this.registrationId = made.registrationId;
-      this.resourceId = made.resourceId;
-      this.receipt.createSentAt = made.createSentAt;
-      this.receipt.runningAt = made.runningAt;
-      this.change({ compute: 'running', registration: this.seenOnline() ? 'online' : 'registered' }, 'machine created');
-      return undefined;
-    } catch (error) {
-      const failure = failureDetails(error);
-      log.warn('agent could not be provisioned', { code: failure.code });
-      return failure;
-    }
+      )
+      .then(({ registrationId, resourceId, createSentAt, runningAt }) => {
+        this.registrationId = registrationId;
+        this.resourceId = resourceId;
+        this.receipt.createSentAt = createSentAt;
+        this.receipt.runningAt = runningAt;
+        this.provisioned = true;
+        const registration = this.receipt.onlineAt === undefined ? 'registered' : 'online';
+        this.change({
+          ...(this.facets.compute === 'creating' ? { compute: 'running' } : {}),
+          ...(this.facets.registration === 'none' ? { registration } : {}),
+        });
+      })
+      .catch((error: unknown) => {
+        this.provisioned = true;
+        this.failure = failureDetails(error);
+        log.warn('agent could not be provisioned', { code: this.failure.code });
+      });
   }
 
   /** Waits until there is something to do: a job, or a reason to end. */
   async nextEvent(): Promise<NextEvent> {
-    const { limits } = this.input;
     for (;;) {
       const job = this.unservedJob();
       if (job) return { kind: 'job', job };
-      if (this.retireReason !== undefined) return { kind: 'end', why: this.retireReason };
-      if (this.observation?.missing) return { kind: 'end', why: 'its registration is gone from Azure DevOps' };
-      if (this.facets.registration === 'disabled') return { kind: 'end', why: 'it served its job' };
-
-      const connecting = this.receipt.onlineAt === undefined;
-      const wait = connecting
-        ? limits.connectMs
-        : this.offlineSince !== undefined
-          ? limits.offlineMs
-          : limits.lifetimeMs;
+      const end = this.reasonToEnd();
+      if (end !== undefined) return { kind: 'end', why: end };
+      if (!this.provisioned) {
+        // Bounded by the deadline of the create itself.
+        await condition(() => this.provisioned || this.unservedJob() !== undefined);
+        continue;
+      }
+      const { wait, summary, over } = this.longestWait();
       this.deadline = Date.now() + wait;
       const offlineBefore = this.offlineSince;
+      const connecting = this.receipt.onlineAt === undefined;
       const woken = await condition(
         () =>
           this.unservedJob() !== undefined ||
-          this.retireReason !== undefined ||
-          this.observation?.missing === true ||
+          this.reasonToEnd() !== undefined ||
           this.offlineSince !== offlineBefore ||
           (connecting && this.receipt.onlineAt !== undefined),
         wait,
-        { summary: connecting ? 'longest wait for the agent to connect' : 'longest wait for a job' },
+        { summary },
       );
-      if (!woken) return this.timedOut(connecting);
+      if (!woken) return { kind: 'end', why: over() };
     }
+  }
+
+  private reasonToEnd(): string | undefined {
+    if (!this.provisioned) return undefined;
+    if (this.failure) return this.failure.message;
+    if (this.observation?.missing) return 'its registration is gone from Azure DevOps';
+    if (this.facets.registration === 'disabled') return 'it served its job';
+    return this.retireReason;
+  }
+
+  /** How long the agent may stay as it is, and what it means when that time is over. */
+  private longestWait(): { wait: number; summary: string; over: () => string } {
+    const { limits, identity } = this.input;
+    if (this.receipt.onlineAt === undefined) {
+      return {
+        wait: limits.connectMs,
+        summary: 'longest wait for the agent to connect',
+        over: () => {
+          this.failure = didNotConnect(identity.agent, limits.connectMs);
+          return this.failure.message;
+        },
+      };
+    }
+    if (this.offlineSince !== undefined) {
+      return { wait: limits.offlineMs, summary: 'longest silence', over: () => 'it went offline' };
+    }
+    return { wait: limits.lifetimeMs, summary: 'longest wait for a job', over: () => 'its lifetime is over' };
   }
 
   /** Runs one job on the agent, from disabling it to the end of the lease. */
@@ -197,6 +224,7 @@ class AgentLife {
   /** Deregisters, deletes, verifies. `busy`: the server holds a job for it, so it goes on serving. */
   async giveBack(why: string): Promise<'returned' | 'busy'> {
     const { identity, specification, limits } = this.input;
+    if (!this.provisioned) await this.provisioning;
     this.change({ compute: 'deleting' }, why);
     for (;;) {
       this.deadline = Date.now() + limits.returnMs;
@@ -228,7 +256,8 @@ class AgentLife {
   }
 
   /** Tells the pool. A pool that is gone has nobody left to tell. */
-  async report(failure: FailureDetails | undefined, job: LeaseOutcome | undefined): Promise<AgentReport> {
+  async report(job: LeaseOutcome | undefined): Promise<AgentReport> {
+    const { failure } = this;
     const report: AgentReport = {
       agent: this.input.identity.agent,
       outcome: failure && !job ? 'failed' : 'returned',
@@ -242,7 +271,8 @@ class AgentLife {
             },
           }
         : {}),
-      ...(job ? { job } : {}),
+      // Azure may have reported the machine only after the lease began: the agent knows the rest of the receipt.
+      ...(job ? { job: { ...job, receipt: { ...this.receipt, ...job.receipt } } } : {}),
     };
     try {
       await getExternalWorkflowHandle(workflowIds.pool(this.input.identity.pool)).signal(agentReported, report);
@@ -255,46 +285,28 @@ class AgentLife {
   private observe(observation: AgentObservation): void {
     if (observation.sequence <= (this.observation?.sequence ?? 0)) return;
     this.observation = observation;
+    const { job } = observation;
+    if (job) this.jobs = [...this.jobs.filter(({ requestId }) => requestId !== job.requestId), job];
+    this.registrationId ??= observation.registrationId;
     if (observation.online) {
       this.receipt.onlineAt ??= observation.sequence;
       this.offlineSince = undefined;
     } else if (this.receipt.onlineAt !== undefined) {
       this.offlineSince ??= observation.sequence;
     }
-    if (this.facets.compute !== 'running') return;
     if (this.facets.registration === 'registered' && observation.online) {
       // A job that comes with it is about to be served; the state then goes straight to Allocated.
       this.change({ registration: 'online' }, 'online', this.unservedJob() === undefined);
     }
   }
 
-  private seenOnline(): boolean {
-    return this.receipt.onlineAt !== undefined;
-  }
-
   private unservedJob(): ObservedJob | undefined {
-    const job = this.observation?.job;
-    return job && !this.served.includes(job.requestId) ? job : undefined;
-  }
-
-  private timedOut(connecting: boolean): NextEvent {
-    if (connecting) {
-      const minutes = Math.round(this.input.limits.connectMs / 60_000);
-      this.failure = {
-        code: 'AgentDidNotConnect',
-        class: 'lost',
-        message: `${this.input.identity.agent} did not connect to Azure DevOps within ${minutes} minutes.`,
-        hint: 'Look at the boot diagnostics of the image and at the way from its subnet to Azure DevOps.',
-        call: 'connect',
-        retryAfterMs: 0,
-      };
-      return { kind: 'end', why: this.failure.message };
-    }
-    return { kind: 'end', why: this.offlineSince === undefined ? 'its lifetime is over' : 'it went offline' };
+    return this.jobs.find(({ requestId }) => !this.served.includes(requestId));
   }
 
   private async disable(): Promise<void> {
     const { identity } = this.input;
+    if (this.registrationId === undefined) await this.provisioning;
     if (this.registrationId === undefined) return;
     try {
       await devops.disableAgent.executeWithOptions(
@@ -307,7 +319,7 @@ class AgentLife {
     }
   }
 
-  private change(facets: Partial<AgentFacets>, why: string, show = true): void {
+  private change(facets: Partial<AgentFacets>, why = this.why, show = true): void {
     Object.assign(this.facets, facets);
     this.why = why;
     const state = agentState(this.facets);
@@ -328,7 +340,8 @@ class AgentLife {
     );
   }
 
-  private view() {
+  private view(): AgentView {
+    const job = this.jobs.at(-1);
     return {
       agent: this.input.identity.agent,
       pool: this.input.identity.pool,
@@ -339,10 +352,21 @@ class AgentLife {
       ...(this.deadline === undefined ? {} : { deadline: this.deadline }),
       ...(this.registrationId === undefined ? {} : { registrationId: this.registrationId }),
       ...(this.resourceId === undefined ? {} : { resourceId: this.resourceId }),
-      ...(this.observation?.job === undefined ? {} : { job: this.observation.job }),
+      ...(job === undefined ? {} : { job }),
       receipt: this.receipt,
     };
   }
+}
+
+function didNotConnect(agent: string, connectMs: number): FailureDetails {
+  return {
+    code: 'AgentDidNotConnect',
+    class: 'lost',
+    message: `${agent} did not connect to Azure DevOps within ${Math.round(connectMs / 60_000)} minutes.`,
+    hint: 'Look at the boot diagnostics of the image and at the way from its subnet to Azure DevOps.',
+    call: 'connect',
+    retryAfterMs: 0,
+  };
 }
 
 /** Search attributes that the pool sets when it starts an agent. */

@@ -137,11 +137,14 @@ export function compare(
     if (left !== undefined && left !== after.requestId && !finished.has(left)) delta.memory.owed.set(left, owedLooks);
     if (!isNews(before, after, fresh)) return;
     const observation: AgentObservation = { sequence, online: after.online, enabled: after.enabled };
-    if (job) observation.job = observedJob(job);
+    if (agent.id > 0) observation.registrationId = agent.id;
+    // A job that ended is told once more with its end: an agent that has not started its lease yet learns of it here.
+    const told = job ?? (left === undefined ? undefined : finished.get(left));
+    if (told) observation.job = observedJob(told);
     delta.agents.push({ name: agent.name, observation });
     if (job && before?.requestId === job.requestId && after.received === true && before.received !== true) {
-      const told = { sequence, job: observedJob(job) };
-      delta.jobs.push({ requestId: job.requestId, finished: false, agent: agent.name, observation: told });
+      const received = { sequence, job: observedJob(job) };
+      delta.jobs.push({ requestId: job.requestId, finished: false, agent: agent.name, observation: received });
     }
   };
 

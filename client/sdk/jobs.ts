@@ -1,6 +1,6 @@
 import type { Client, WorkflowExecutionInfo } from '@temporalio/client';
-import { workflowTypes, type LeaseOutcome } from '../../domain/messages.ts';
-import { leaseView } from '../../workflows/messages.ts';
+import { workflowTypes, type AgentView, type LeaseOutcome } from '../../domain/messages.ts';
+import { agentView, leaseView } from '../../workflows/messages.ts';
 import { agentOfWorkflow } from './agents.ts';
 import { OdpError } from './error.ts';
 import { attribute, listWorkflows, where } from './visibility.ts';
@@ -70,10 +70,22 @@ export function createJobs(client: Client): Jobs {
       return {
         ...toJobSummary(info),
         ...(view.result === undefined ? {} : { result: view.result }),
-        receipt: view.receipt,
+        receipt: { ...(await startOf(client, info)), ...view.receipt },
       };
     },
   };
+}
+
+/** What the agent knows of its own start, in case the lease began before Azure reported the machine. */
+async function startOf(client: Client, { parentExecution }: WorkflowExecutionInfo): Promise<AgentView['receipt']> {
+  if (!parentExecution?.workflowId) return {};
+  const agent = client.workflow.getHandle(parentExecution.workflowId, parentExecution.runId ?? undefined);
+  try {
+    return (await agent.query(agentView)).receipt;
+  } catch {
+    // Its history is gone, or no worker runs that could answer: the receipt is then as the lease has it.
+    return {};
+  }
 }
 
 function toJobSummary(info: WorkflowExecutionInfo): JobSummary {

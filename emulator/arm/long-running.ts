@@ -16,15 +16,16 @@ export function operationHeaders(
   const query = `?p=${operation.id}&api-version=${encodeURIComponent(call.apiVersion)}&t=${String(state.context.clock.now())}`;
   return {
     'azure-asyncoperation': `${base}${query}`,
-    location: `${base}${query}&monitor=true`,
+    // After a PUT or PATCH clients read the resource itself; a Location would send them elsewhere for it.
+    ...(call.method === 'PUT' || call.method === 'PATCH' ? {} : { location: `${base}${query}&monitor=true` }),
     ...retryAfter(state),
   };
 }
 
-/** `Retry-After`, scaled; left out below the one second that it can express, for the client's own interval. */
+/** `Retry-After`, scaled, but at least the one second that it can express. */
 export function retryAfter(state: ArmState): Record<string, string> {
   const seconds = Math.round(pollSeconds * state.context.latencies.scale);
-  return seconds >= 1 ? { 'retry-after': String(seconds) } : {};
+  return { 'retry-after': String(Math.max(1, seconds)) };
 }
 
 /** Begins an operation for a call, and answers with its headers. */

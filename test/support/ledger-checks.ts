@@ -1,3 +1,4 @@
+import { tagNames } from '../../domain/names.ts';
 import type { LedgerEntry } from '../../emulator/core/context.ts';
 import type { Stack } from './stack.ts';
 
@@ -33,12 +34,12 @@ export async function brokenPromises(stack: Stack): Promise<string[]> {
   return broken;
 }
 
-/** Resources of Azure that exist now, by the ledger: machines, disks, network interfaces. */
+/** Resources that the product made and that exist now: machines, disks, network interfaces. */
 export async function resourcesLeft(stack: Stack): Promise<string[]> {
   const alive = new Set<string>();
-  for (const { id, event } of await stack.ledger('resource')) {
-    if (event === 'created') alive.add(id);
-    else alive.delete(id);
+  for (const { id, event, tags } of await stack.ledger('resource')) {
+    if (event === 'created' && tagNames.installation in tags) alive.add(id);
+    if (event === 'deleted') alive.delete(id);
   }
   for (const { id, event } of await stack.ledger('machine')) {
     if (event === 'createAccepted') alive.add(id);

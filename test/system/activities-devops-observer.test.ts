@@ -142,7 +142,7 @@ test('follows a job from the queue to its end, and tells each moment once', asyn
   await agent.finish(requestId);
   await until(() => told.leases.length === 2 && told.pools.at(-1)?.running === 0, 'the end is told');
   expect(told.leases[1]).toMatchObject({ requestId, job: { result: 'succeeded', finishedAt: expect.any(Number) } });
-  expect(told.agents.at(-1)?.job).toBeUndefined();
+  expect(told.agents.at(-1)?.job).toMatchObject({ requestId, result: 'succeeded' });
 
   const looks = lists().length;
   const counts = [told.pools.length, told.agents.length, told.leases.length];

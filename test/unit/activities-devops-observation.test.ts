@@ -61,7 +61,9 @@ function observe(...looks: Partial<Look>[]) {
 describe('What one look tells', () => {
   test('the first look tells everything, also of a pool where nothing happens', () => {
     const delta = observe({ agents: [agent('a', { status: 'offline' })] });
-    expect(delta.agents).toEqual([{ name: 'a', observation: { sequence: start, online: false, enabled: true } }]);
+    expect(delta.agents).toEqual([
+      { name: 'a', observation: { sequence: start, online: false, enabled: true, registrationId: 97 } },
+    ]);
     expect(delta.pool).toEqual({
       sequence: start,
       at: start,
@@ -143,7 +145,7 @@ describe('The life of a job', () => {
     expect(delta.pool).toMatchObject({ assigned: 0, running: 1, agents: [] });
   });
 
-  test('its end is told to the lease with the result, and to the agent as no job', () => {
+  test('its end is told to the lease and to the agent, with the result', () => {
     const delta = observe(idle, taken, running, ended);
     expect(delta.jobs).toMatchObject([
       {
@@ -153,7 +155,7 @@ describe('The life of a job', () => {
         observation: { job: { result: 'succeeded', finishedAt: start + 30_000 } },
       },
     ]);
-    expect(delta.agents[0]?.observation.job).toBeUndefined();
+    expect(delta.agents[0]?.observation.job).toMatchObject({ requestId: 7, result: 'succeeded' });
     expect(delta.pool).toMatchObject({ running: 0, agents: [{ name: 'a', standing: 'free' }] });
   });
 
@@ -192,7 +194,7 @@ describe('The life of a job', () => {
     expect(first.agents[0]?.observation.job?.result).toBeUndefined();
     const second = observe(idle, ended, ended);
     expect(second.jobs).toMatchObject([{ requestId: 7, finished: true }]);
-    expect(second.agents[0]?.observation.job).toBeUndefined();
+    expect(second.agents[0]?.observation.job).toMatchObject({ requestId: 7, result: 'succeeded' });
   });
 
   test('a job of an earlier time is not told anew by an observer without a memory', () => {

@@ -60,6 +60,15 @@ describe('what the observer tells a pool', () => {
     expect(state.roster[0]?.p).toBe('ready');
   });
 
+  test('knows that a busy agent has served when it is neither held nor free any more', () => {
+    const state = stateWith({ n: 'a', i: 'ubuntu', p: 'busy', s: 0 });
+
+    applyObservation(state, observation(1, [{ name: 'a', standing: 'offline' }]));
+    applyObservation(state, observation(2, [{ name: 'a', standing: 'free' }]));
+
+    expect(state.roster[0]).toMatchObject({ p: 'returning', d: 1 });
+  });
+
   test('lets an agent that was told to return serve the job that reached it first', () => {
     const state = stateWith({ n: 'a', i: 'ubuntu', p: 'returning', s: 0, d: 1 });
 
