@@ -10,7 +10,7 @@ import type { ProcessRecord } from './process.ts';
  * with nothing but what the machine's custom data gave it.
  */
 export function createGuest(context: CloudContext, azureDevOps: Handler): Guest {
-  const { clock, faults, latencies, ledger, store } = context;
+  const { clock, faults, ledger, store } = context;
   const processes = store.collection<ProcessRecord>('guest.processes');
   const live = new Map<string, AbortController>();
 
@@ -18,13 +18,13 @@ export function createGuest(context: CloudContext, azureDevOps: Handler): Guest 
     ledger.record({ kind: 'machine', at: clock.now(), id: machineId, event, tags: {} });
   }
 
-  /** A process that begins now; one that will never come up has exited already. */
+  /** A process that begins now, for the time from power to agent has passed; one that never comes up has exited already. */
   function begin({ id, name }: BootedMachine): ProcessRecord {
     const lost = faults.strike(['bootWithoutAgent'], { machineName: name }) !== undefined;
     const dies = lost ? undefined : faults.strike(['agentDies'], { machineName: name });
     return {
       machineId: id,
-      startAt: clock.now() + latencies.sample('bootToAgent'),
+      startAt: clock.now(),
       lastMessageId: 0,
       ...(dies && { diesAfterMs: dies.effect.afterMs }),
       ...(lost && { exited: true }),
