@@ -57,6 +57,11 @@ export interface Cloud {
   /** What tests and operators change from outside; also the instance metadata service. */
   control: Handler;
   facts: CloudFacts;
+  /**
+   * A token for `audience` by the cloud's own clock, for callers in this process: a credential of the SDK renews by real
+   * time, which a virtual clock outruns.
+   */
+  token(audience: string): string;
   /** Changes a machine without a call. False when there is no such machine. */
   disturb(machineName: string, what: 'stop' | 'evict'): boolean;
   /** Takes up what the store says was under way. Call once, before the first call is served. */
@@ -119,6 +124,7 @@ export function createCloud(options: CloudOptions): Cloud {
       personalAccessToken: identity.personalAccessToken,
       pipeline: identity.pipeline,
     },
+    token: (audience) => tokens.issue(audience, clientId, identity.principalId),
     disturb: (machineName, what) => arm.disturb(machineName, what),
     resume() {
       azureDevOps.resume();

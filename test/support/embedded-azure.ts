@@ -26,6 +26,13 @@ export interface AzureWorld {
   machine(name: string, change?: (machine: VirtualMachine) => void): VirtualMachine;
 }
 
+/** Puts the network interface of a described machine into another subnet. */
+export function inSubnet(machine: VirtualMachine, id: string): void {
+  for (const nic of machine.networkProfile?.networkInterfaceConfigurations ?? []) {
+    for (const configuration of nic.ipConfigurations ?? []) configuration.subnet = { id };
+  }
+}
+
 /** A sound description of a machine. */
 export function machineIn(subnetId: string, location: string, name: string): VirtualMachine {
   return {
