@@ -27,22 +27,29 @@ export async function deliver(
       poolTold = true;
     });
   }
-  const tellJob = async ({ requestId, finished, observation }: Delta['jobs'][number]) => {
-    if ((await sink.lease(organization, requestId, observation)) !== 'notFound') return;
+  /** Answers whether its lease now knows that the job ended. */
+  const tellJob = async ({ requestId, finished, observation }: Delta['jobs'][number]): Promise<boolean> => {
+    if ((await sink.lease(organization, requestId, observation)) !== 'notFound') return finished;
     notFound(`lease of job request ${requestId}`);
     if (finished) owe(before, memory, requestId);
+    return false;
   };
   const observations = new Map(agents.map(({ name, observation }) => [name, observation]));
   const jobsByAgent = Map.groupBy(jobs, ({ agent }) => agent);
   for (const name of untoldAgents) {
     const observation = observations.get(name);
     tasks.push(async () => {
-      for (const job of jobsByAgent.get(name) ?? []) await tellJob(job);
-      if (observation && (await sink.agent(pool, name, observation)) === 'notFound') notFound(`agent ${name}`);
+      const ended = new Set<number>();
+      for (const job of jobsByAgent.get(name) ?? []) if (await tellJob(job)) ended.add(job.requestId);
+      // The lease that took the end tells its agent; a second word would only lengthen the agent's history.
+      const known = observation?.job !== undefined && ended.has(observation.job.requestId);
+      if (observation && !known && (await sink.agent(pool, name, observation)) === 'notFound') {
+        notFound(`agent ${name}`);
+      }
       untoldAgents.delete(name);
     });
   }
-  for (const job of jobsByAgent.get(undefined) ?? []) tasks.push(() => tellJob(job));
+  for (const job of jobsByAgent.get(undefined) ?? []) tasks.push(async () => void (await tellJob(job)));
 
   let failed = true;
   try {

@@ -135,6 +135,10 @@ export function compare(
     const left = before?.requestId;
     // Another job took the agent before the server said how the last one ended: its lease still hears of it.
     if (left !== undefined && left !== after.requestId && !finished.has(left)) delta.memory.owed.set(left, owedLooks);
+    if (job && before?.requestId === job.requestId && after.received === true && before.received !== true) {
+      const received = { sequence, job: observedJob(job) };
+      delta.jobs.push({ requestId: job.requestId, finished: false, agent: agent.name, observation: received });
+    }
     if (!isNews(before, after, fresh)) return;
     const observation: AgentObservation = { sequence, online: after.online, enabled: after.enabled };
     if (agent.id > 0) observation.registrationId = agent.id;
@@ -142,10 +146,6 @@ export function compare(
     const told = job ?? (left === undefined ? undefined : finished.get(left));
     if (told) observation.job = observedJob(told);
     delta.agents.push({ name: agent.name, observation });
-    if (job && before?.requestId === job.requestId && after.received === true && before.received !== true) {
-      const received = { sequence, job: observedJob(job) };
-      delta.jobs.push({ requestId: job.requestId, finished: false, agent: agent.name, observation: received });
-    }
   };
 
   for (const agent of look.agents) if (!isLeftOut(agent.name)) see(agent);
@@ -160,7 +160,9 @@ export function compare(
       delta.memory.agents.set(name, { ...after, absences: 1 });
       stand(name, before, after);
     } else {
-      delta.agents.push({ name, observation: { sequence, online: false, enabled: false, missing: true } });
+      if (!hasServed(after)) {
+        delta.agents.push({ name, observation: { sequence, online: false, enabled: false, missing: true } });
+      }
       standings.push({ name, standing: 'missing' });
     }
   }
@@ -256,14 +258,19 @@ function asRunning({ finishTime: _finishTime, result: _result, ...request }: Wir
   return request;
 }
 
+/**
+ * Whether the agent's workflow has a use for it: each signal costs its history four events. That its job began is told
+ * to the lease; that it is disabled, it did itself; what becomes of it after its job, it is about to end itself.
+ */
 function isNews(before: AgentMemory | undefined, after: AgentMemory, fresh: boolean): boolean {
   if (!before) return fresh || after.online || !after.enabled || after.requestId !== undefined;
-  return (
-    before.online !== after.online ||
-    before.enabled !== after.enabled ||
-    before.requestId !== after.requestId ||
-    (before.received === true) !== (after.received === true)
-  );
+  if (before.requestId !== after.requestId) return true;
+  return before.online !== after.online && !hasServed(after);
+}
+
+/** A disabled agent whose job has ended: nothing more is expected of it. */
+function hasServed({ enabled, done, requestId }: AgentMemory): boolean {
+  return !enabled && done !== undefined && requestId === undefined;
 }
 
 function withoutFinished(before: AgentMemory, finished: ReadonlyMap<number, WireJobRequest>): AgentMemory {

@@ -136,13 +136,11 @@ test('follows a job from the queue to its end, and tells each moment once', asyn
   await agent.receive(requestId);
   await until(() => told.leases.length === 1, 'the receipt is told');
   expect(told.leases[0]).toMatchObject({ requestId, job: { startedAt: expect.any(Number) } });
-  expect(told.agents.at(-1)?.job?.startedAt).toBeGreaterThan(0);
   expect(told.pools.at(-1)).toMatchObject({ assigned: 0, running: 1 });
 
   await agent.finish(requestId);
   await until(() => told.leases.length === 2 && told.pools.at(-1)?.running === 0, 'the end is told');
   expect(told.leases[1]).toMatchObject({ requestId, job: { result: 'succeeded', finishedAt: expect.any(Number) } });
-  expect(told.agents.at(-1)?.job).toMatchObject({ requestId, result: 'succeeded' });
 
   const looks = lists().length;
   const counts = [told.pools.length, told.agents.length, told.leases.length];

@@ -75,6 +75,36 @@ describe('deliver', () => {
   });
 });
 
+describe('The end of a job', () => {
+  const request = { requestId: 7, queueTime: '2026-01-01T00:00:00Z', reservedAgent: { id: 1, name: 'a' } };
+  const agent: WireAgent = { id: 1, name: 'a', status: 'online', enabled: false };
+  const finished = [{ ...request, finishTime: '2026-01-01T00:01:00Z', result: 'succeeded' }];
+
+  async function toldAgents(lease: ObservationSink['lease']): Promise<unknown[]> {
+    const told: unknown[] = [];
+    const sink: ObservationSink = {
+      pool: () => Promise.resolve(),
+      agent: (_, name, { job }) => Promise.resolve(void told.push([name, job?.result])),
+      lease,
+    };
+    const before = compare(undefined, { at: 1, agents: [agent], requests: [request], finished: [] }).memory;
+    const delta = compare(before, { at: 2, agents: [agent], requests: [], finished });
+    await deliver(sink, { organization: 'contoso', pool: 'web' }, before, delta, {
+      remember: () => undefined,
+      notFound: () => undefined,
+    });
+    return told;
+  }
+
+  test('is not told to the agent when its lease took it', async () => {
+    expect(await toldAgents(() => Promise.resolve())).toEqual([]);
+  });
+
+  test('is told to the agent when there is no lease yet, so that it can begin one that has already ended', async () => {
+    expect(await toldAgents(() => Promise.resolve('notFound'))).toEqual([['a', 'succeeded']]);
+  });
+});
+
 describe('Placeholders', () => {
   const image = (...aliases: string[]): ImageSpecification => ({
     name: aliases[0] ?? '',

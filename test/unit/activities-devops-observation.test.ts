@@ -138,10 +138,16 @@ describe('The life of a job', () => {
     expect(delta.jobs).toEqual([]);
   });
 
-  test('its receipt is told to the agent and to the lease', () => {
+  test('its receipt is told to the lease, and not to the agent too', () => {
     const delta = observe(idle, taken, running);
-    expect(delta.agents[0]?.observation.job).toMatchObject({ startedAt: start + 6_000, lockedUntil: start + 600_000 });
-    expect(delta.jobs).toMatchObject([{ requestId: 7, finished: false }]);
+    expect(delta.agents).toEqual([]);
+    expect(delta.jobs).toMatchObject([
+      {
+        requestId: 7,
+        finished: false,
+        observation: { job: { startedAt: start + 6_000, lockedUntil: start + 600_000 } },
+      },
+    ]);
     expect(delta.pool).toMatchObject({ assigned: 0, running: 1, agents: [] });
   });
 
