@@ -107,11 +107,11 @@ export async function serveCloud(options: ServeOptions): Promise<ServedCloud> {
   const store = openFileStore(state);
   const clock = createRealClock();
   try {
-    const [armPort, azureDevOpsPort, controlPort] = (await Promise.all([
+    const [armPort, azureDevOpsPort, controlPort] = await Promise.all([
       open(servers[0], host, options.armPort ?? 0),
       open(servers[1], host, options.azureDevOpsPort ?? 0),
       open(servers[2], host, options.controlPort ?? 0),
-    ])) as [number, number, number];
+    ]);
     const name = host === '127.0.0.1' || host === '0.0.0.0' || host === '::' ? undefined : host;
     const secure = `https://${name ?? 'localhost'}:${String(armPort)}`;
     const plain = `http://${name ?? '127.0.0.1'}`;

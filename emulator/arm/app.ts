@@ -49,12 +49,12 @@ export function createArm(
   }
   function removeGroup(id: string): void {
     const prefix = `${id.toLowerCase()}/`;
-    for (const machine of [...state.machines.values()]) {
+    for (const machine of state.machines.values()) {
       if (!machine.id.toLowerCase().startsWith(prefix)) continue;
       operations.preempt(machine.id);
       life.remove(machine);
     }
-    for (const record of [...state.resources.values()]) {
+    for (const record of state.resources.values()) {
       if (record.id.toLowerCase().startsWith(prefix)) completeDeletion(parts, record.id);
     }
     state.groups.delete(id);

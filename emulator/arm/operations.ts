@@ -99,7 +99,7 @@ export function createOperations(
       });
     },
     resume() {
-      for (const operation of [...state.operations.values()]) {
+      for (const operation of state.operations.values()) {
         if (operation.status === 'InProgress') watch(operation);
         else ended.push({ id: operation.id, at: operation.endedAt ?? 0 });
       }

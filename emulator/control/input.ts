@@ -80,11 +80,11 @@ export function parseFault(body: unknown): Omit<Fault, 'id'> {
       throw new InvalidControl(`match.${name}`, `one of ${matchable.join(', ')}`, match[name]);
     text(match, name);
   }
-  if (match['service'] !== undefined && !services.includes(String(match['service']))) {
+  if (match['service'] !== undefined && !services.includes(match['service'] as string)) {
     throw new InvalidControl('match.service', `one of ${services.join(', ')}`, match['service']);
   }
   return {
-    match: match as Fault['match'],
+    match,
     effect: parseEffect(object(fault['effect'], 'effect')),
     ...(fault['times'] === undefined ? {} : { times: number(fault, 'times', 1) }),
     ...(fault['probability'] === undefined ? {} : { probability: number(fault, 'probability', 0) }),

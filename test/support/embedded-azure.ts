@@ -76,11 +76,15 @@ export function machineIn(subnetId: string, location: string, name: string): Vir
 export function openAzure(options: Partial<CloudOptions> & { store?: CloudStore } = {}): AzureWorld {
   const clock = createVirtualClock();
   const store = options.store ?? createMemoryStore();
-  // Latencies are 1/100: the SDK waits for its poll intervals in real time, whatever the cloud's clock says.
   const cloud = createCloud({ clock, scale: 0.01, strictThrottling: false, ...options, store });
   cloud.resume();
   const { facts } = cloud;
-  const httpClient = inProcessTransport(cloud.arm);
+  const httpClient = inProcessTransport(async (request) => {
+    const answer = await cloud.arm(request);
+    // The SDK would wait for the next poll in real time.
+    if (answer.ok) answer.headers.delete('retry-after');
+    return answer;
+  });
   const credential = new ClientSecretCredential(facts.tenantId, facts.clientId, facts.clientSecret, {
     authorityHost: facts.entra,
     disableInstanceDiscovery: true,

@@ -1,4 +1,4 @@
-import { RestError } from '@azure/core-rest-pipeline';
+import type { RestError } from '@azure/core-rest-pipeline';
 import { describe, expect, test } from '@jest/globals';
 import { inSubnet, openAzure } from '../support/embedded-azure.ts';
 import type { AzureWorld } from '../support/embedded-azure.ts';

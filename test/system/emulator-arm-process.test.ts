@@ -128,14 +128,12 @@ describe('the cloud as a process', () => {
     const port = (address: string): string => new URL(address).port;
     const second = await start(
       state,
-      ...[
-        '--arm-port',
-        port(facts.arm),
-        '--azure-devops-port',
-        port(facts.azureDevOps),
-        '--control-port',
-        port(facts.control),
-      ],
+      '--arm-port',
+      port(facts.arm),
+      '--azure-devops-port',
+      port(facts.azureDevOps),
+      '--control-port',
+      port(facts.control),
     );
     expect(second.facts).toEqual(facts);
     // The same client, with the token of the first life, follows the operations that began in it.

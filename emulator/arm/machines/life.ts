@@ -215,7 +215,7 @@ export function createMachineLife(state: ArmState, addresses: AddressBook): Mach
       record(machine, 'stopped');
     },
     resume() {
-      for (const machine of [...state.machines.values()]) {
+      for (const machine of state.machines.values()) {
         watchEviction(machine);
         if (machine.power !== 'running') continue;
         if (machine.booted) boot(machine);
