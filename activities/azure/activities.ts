@@ -2,7 +2,7 @@ import { Context } from '@temporalio/activity';
 import { classified, invalidPool } from '../errors.ts';
 import type { AzureActivities } from '../interfaces.ts';
 import { machineViolations } from './check.ts';
-import type { AzureClients } from './clients.ts';
+import { urgently, type AzureClients } from './clients.ts';
 
 /** The quick activities on Azure. */
 export function createAzureActivities({ azure }: { azure: AzureClients }): AzureActivities {
@@ -10,7 +10,7 @@ export function createAzureActivities({ azure }: { azure: AzureClients }): Azure
     checkMachine: ({ specification }) =>
       classified('checkMachine', async () => {
         const signal = Context.current().cancellationSignal;
-        const violations = await machineViolations(azure, specification, signal);
+        const violations = await urgently(() => machineViolations(azure, specification, signal));
         if (violations.length > 0) throw invalidPool(violations, specification.name);
       }),
   };

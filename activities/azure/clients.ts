@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
 import { Agent } from 'node:https';
 import { ComputeManagementClient } from '@azure/arm-compute';
 import {
@@ -7,12 +8,13 @@ import {
   type HttpClient,
   type HttpMethods,
   type PipelinePolicy,
+  type PipelineRequest,
 } from '@azure/core-rest-pipeline';
 import type { TokenCredential } from '@azure/identity';
 import { OutsideError } from '../errors.ts';
 import { captured, capturePolicy, refusal } from './capture.ts';
 import { systemClock, type Clock } from './clock.ts';
-import { createPace, type Pace } from './pacing.ts';
+import { createPace, readBucket, type Pace } from './pacing.ts';
 
 /** One call may take this long before it counts as lost. */
 const callTimeoutMs = 60_000;
@@ -87,7 +89,7 @@ export function createAzureClients(options: AzureClientsOptions): AzureClients {
       ...(options.httpClient ? {} : { agent }),
       additionalPolicies: [
         { policy: capturePolicy, position: 'perRetry' },
-        { policy: budgetPolicy(writes, deletes), position: 'perRetry' },
+        { policy: budgetPolicy({ writes, deletes, reads: createPace(clock, readBucket) }), position: 'perRetry' },
         { policy: sameHostPolicy(new URL(endpoint).host), position: 'perRetry' },
       ],
     });
@@ -122,20 +124,36 @@ export function createAzureClients(options: AzureClientsOptions): AzureClients {
   };
 }
 
-/** Bounds each call, and holds back the others of its kind when Azure asks for it. */
-function budgetPolicy(writes: Pace, deletes: Pace): PipelinePolicy {
+const urgent = new AsyncLocalStorage<true>();
+
+/** Reads within `work` do not queue behind those of agents: a person waits for them. For a handful of calls only. */
+export function urgently<T>(work: () => Promise<T>): Promise<T> {
+  return urgent.run(true, work);
+}
+
+/**
+ * Bounds each call, spaces the reads, and holds back the others of its kind when Azure asks for it. Writes and deletes
+ * wait before they are begun, so that the time of their departure is known.
+ */
+function budgetPolicy({ writes, deletes, reads }: { writes: Pace; deletes: Pace; reads: Pace }): PipelinePolicy {
+  const paceOf = (method: HttpMethods): Pace =>
+    method === 'GET' || method === 'HEAD' ? reads : method === 'DELETE' ? deletes : writes;
   return {
     name: 'odpBudgetPolicy',
     async sendRequest(request, next) {
       request.timeout = callTimeoutMs;
+      const pace = paceOf(request.method);
+      if (pace === reads && !urgent.getStore()) await reads.enter(abortSignalOf(request));
       const response = await next(request);
-      if (response.status === 429 && request.method !== 'GET') {
-        const retryAfterMs = refusal(response)?.retryAfterMs ?? 0;
-        (request.method === 'DELETE' ? deletes : writes).pause(retryAfterMs);
-      }
+      if (response.status === 429) pace.pause(refusal(response)?.retryAfterMs ?? 0);
       return response;
     },
   };
+}
+
+/** The SDK's own type of signal is narrower than Node's, and Node's is what everybody gives. */
+function abortSignalOf({ abortSignal }: PipelineRequest): AbortSignal | undefined {
+  return abortSignal instanceof AbortSignal ? abortSignal : undefined;
 }
 
 /**

@@ -67,6 +67,7 @@ export async function createMachine(
         });
         await poller.submitted();
         onAccepted(await poller.serialize());
+        if (!poller.isDone) await firstLook(clients, signal);
         return await poller.pollUntilDone({ abortSignal: signal });
       },
       signal,
@@ -142,6 +143,7 @@ export async function deleteMachine(
       });
       await poller.submitted();
       onAccepted(await poller.serialize());
+      if (!poller.isDone) await firstLook(clients, signal);
       await poller.pollUntilDone({ abortSignal: signal });
     },
     signal,
@@ -181,6 +183,14 @@ export async function awaitGone(
   while ((await findMachine(clients, reference, signal))?.provisioningState?.toLowerCase() === 'deleting') {
     await clients.clock.sleep(clients.pollIntervalMs, signal);
   }
+}
+
+/**
+ * The SDK looks at once and then as often as Azure says, every ten seconds. No machine comes or goes at once, and reads
+ * are counted too.
+ */
+function firstLook({ clock, pollIntervalMs }: AzureClients, signal: AbortSignal): Promise<void> {
+  return clock.sleep(2 * pollIntervalMs, signal);
 }
 
 /** Whether an outside service refused with one of these statuses. */

@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import type { Clock } from '../../activities/azure/clock.ts';
-import { createPace, resourceManagerBucket } from '../../activities/azure/pacing.ts';
+import { createPace, writeBucket } from '../../activities/azure/pacing.ts';
 
 /** Sleeping moves this clock at once; whoever sleeps is alone, for a pace lets its callers through one by one. */
 function movingClock(): Clock {
@@ -33,7 +33,7 @@ describe('the pace of calls to Azure', () => {
   test('five hundred creates at once never meet an empty bucket, and take no longer than they must', async () => {
     const clock = movingClock();
     const pace = createPace(clock);
-    const accepts = azureBucket(resourceManagerBucket);
+    const accepts = azureBucket(writeBucket);
     const begun = clock.now();
     const answers = await Promise.all(
       Array.from({ length: 500 }, async () => {
