@@ -26,6 +26,14 @@ function same(a: string, b: string): boolean {
   return left.length === right.length && timingSafeEqual(left, right);
 }
 
+/** The one resource of a scope. The Go SDK asks for the scopes of OpenID Connect beside it. */
+function resourceOf(scope: string): string | undefined {
+  const wanted = scope
+    .split(/\s+/)
+    .filter((part) => !['', 'openid', 'offline_access', 'profile', 'email'].includes(part));
+  return wanted.length === 1 ? /^(\S+)\/\.default$/.exec(wanted[0] ?? '')?.[1] : undefined;
+}
+
 /** The sign-in service: discovery, keys and tokens. Shares the port of Azure Resource Manager. */
 export function createEntra(context: CloudContext, identity: CloudIdentity, tokens: Tokens): Hono {
   const app = new Hono({ getPath: (request) => new URL(request.url).pathname.toLowerCase() });
@@ -132,7 +140,7 @@ export function createEntra(context: CloudContext, identity: CloudIdentity, toke
     const error = clientError(form);
     if (error !== undefined) return refuse(c, error);
     const scope = form.get('scope') ?? '';
-    const resource = version === 'v1' ? form.get('resource') : /^(\S+)\/\.default$/.exec(scope.trim())?.[1];
+    const resource = version === 'v1' ? form.get('resource') : resourceOf(scope);
     if (resource === undefined || resource === null || resource === '') {
       const text = `The provided value for the input parameter 'scope' is not valid. The scope '${scope}' must be a resource followed by /.default.`;
       return refuse(c, { status: 400, error: 'invalid_scope', code: 1002012, text });
