@@ -47,16 +47,23 @@ export async function burst(options: Record<string, string>): Promise<Measured> 
         lastJobFinishedSeconds: tenths((Math.max(...finishes.map(({ at }) => at)) - startedAt) / 1_000),
         allReturnedSeconds: tenths((settledAt - startedAt) / 1_000),
         jobsFinished: finishes.filter(({ result }) => result === 'succeeded').length,
+        createsSentByTenSeconds: byTenSeconds(creates.map(({ at }) => at - startedAt)),
         createCalls: creates.length,
         createCallsThrottled: creates.filter(({ status }) => status === 429).length,
         callsPerAgent: callsPerAgent(calls, jobs),
-        historyEventsPerAgentWithLease: await historyEvents(stack),
+        historyEventsPerAgentWithLease: await historyEvents(stack, jobs),
         brokenPromises: await brokenPromises(stack),
       },
     };
   } finally {
     await stack.close();
   }
+}
+
+/** How many creates had left after each tenth second. */
+function byTenSeconds(delays: number[]): number[] {
+  const last = Math.ceil(Math.max(...delays) / 10_000);
+  return Array.from({ length: last }, (_, k) => delays.filter((delay) => delay <= (k + 1) * 10_000).length);
 }
 
 function callsPerAgent(calls: Extract<LedgerEntry, { kind: 'call' }>[], agents: number): Record<string, number> {
@@ -73,8 +80,14 @@ function callsPerAgent(calls: Extract<LedgerEntry, { kind: 'call' }>[], agents: 
 }
 
 /** Events of each closed agent's history plus those of its lease, as visibility counts them. */
-async function historyEvents(stack: Stack): Promise<Record<string, number>> {
+async function historyEvents(stack: Stack, jobs: number): Promise<Record<string, number>> {
   const odp = await stack.client();
+  // Visibility lags, and knows the length of closed histories only.
+  await eventually(async () => {
+    const query = 'WorkflowType IN ("agent", "lease") AND ExecutionStatus = "Completed"';
+    const { count } = await odp.client.workflow.count(query);
+    if (count < 2 * jobs) throw new Error(`${count} of ${2 * jobs} workflows are closed`);
+  }, 60_000);
   const lengths = new Map<string, number>();
   const add = (agent: string | null | undefined, events: number) =>
     agent && lengths.set(agent, (lengths.get(agent) ?? 0) + events);

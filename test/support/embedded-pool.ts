@@ -23,6 +23,9 @@ export function embeddedPool(cloud: EmbeddedCloud, name: string, properties: Rec
   };
 }
 
+/** Builds on their way to the server at the same time. */
+const sendersMax = 8;
+
 /** Queues builds on the embedded cloud's pipeline, as a developer's push would. */
 export async function queueJobs(
   { organization, cloud }: Stack,
@@ -31,7 +34,11 @@ export async function queueJobs(
 ): Promise<void> {
   const pipelineId = await organization.pipelineId(cloud.project, cloud.pipeline);
   const queueId = await organization.queueId(cloud.project, pool);
-  for (let k = 0; k < count; k++) {
-    await organization.queueBuild({ project: cloud.project, pipelineId, queueId, image, durationSeconds });
-  }
+  let left = count;
+  const queueNext = async (): Promise<void> => {
+    while (left-- > 0) {
+      await organization.queueBuild({ project: cloud.project, pipelineId, queueId, image, durationSeconds });
+    }
+  };
+  await Promise.all(Array.from({ length: sendersMax }, queueNext));
 }
