@@ -88,8 +88,11 @@ export function agentWire(baseUrl: string, agent: AgentRecord) {
   };
 }
 
-/** How many of the agents that could serve a request its `matchedAgents` names. Ours: a live server names all. */
-const mostMatchedAgents = 20;
+/**
+ * How many of the agents that could serve a request its `matchedAgents` names, the oldest registrations first. Ours: a
+ * live server names all, which for a thousand jobs and a thousand agents is a million lines.
+ */
+const mostMatchedAgents = 3;
 
 /** Writes requests; what is the same for every request with the same demands is looked up once per writer. */
 export function requestWriter(organization: Organization, baseUrl: string, agents: View<AgentRecord>) {

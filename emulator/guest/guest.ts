@@ -5,6 +5,9 @@ import { connect, CredentialRefused, ServerAway } from './connection.ts';
 import { listen } from './listener.ts';
 import type { ProcessRecord } from './process.ts';
 
+/** Between the starts of two agents: signing takes the processor that all machines of this cloud share. */
+const staggerMs = 3;
+
 /**
  * Makes what runs inside machines: cloud-init, and the Azure Pipelines agent that it starts, a client of `azureDevOps`
  * with nothing but what the machine's custom data gave it.
@@ -13,6 +16,7 @@ export function createGuest(context: CloudContext, azureDevOps: Handler): Guest 
   const { clock, faults, ledger, store } = context;
   const processes = store.collection<ProcessRecord>('guest.processes');
   const live = new Map<string, AbortController>();
+  let nextStartAt = 0;
 
   function record(machineId: string, event: 'agentStarted' | 'agentRefused'): void {
     ledger.record({ kind: 'machine', at: clock.now(), id: machineId, event, tags: {} });
@@ -100,7 +104,9 @@ export function createGuest(context: CloudContext, azureDevOps: Handler): Guest 
       if (process.exited === true) return;
       const end = new AbortController();
       live.set(machine.id, end);
-      const cancel = clock.at(process.startAt, () =>
+      const startAt = Math.max(process.startAt, clock.now(), nextStartAt);
+      nextStartAt = startAt + staggerMs;
+      const cancel = clock.at(startAt, () =>
         run(machine, process, end).catch((error: unknown) => {
           // Whatever was under way when the machine stopped ends with it.
           if (!end.signal.aborted) throw error;
