@@ -142,6 +142,8 @@ export interface PoolState {
   status: 'Provisioning' | 'Succeeded' | 'Draining' | 'Deleting' | 'Deleted';
   roster: RosterEntry[];
   queued: PoolObservation['queued'];
+  /** Per image, when its queued jobs were first seen: runs of instant and number of jobs, the oldest first. */
+  seen: Record<string, [at: number, jobs: number][]>;
   assigned: number;
   running: number;
   observedAt: number;

@@ -26,6 +26,7 @@ export function newPoolState(generation: string): PoolState {
     status: 'Provisioning',
     roster: [],
     queued: [],
+    seen: {},
     assigned: 0,
     running: 0,
     observedAt: 0,
@@ -48,6 +49,12 @@ export function applyObservation(state: PoolState, observation: PoolObservation)
   state.sequence = observation.sequence;
   state.observedAt = observation.at;
   state.queued = observation.queued;
+  state.seen = Object.fromEntries(
+    observation.queued.map(({ imageOverride, count }) => {
+      const image = imageOverride ?? '';
+      return [image, seenRuns(state.seen[image] ?? [], count, observation.at)];
+    }),
+  );
   state.assigned = observation.assigned;
   state.running = observation.running;
   for (const { name, standing } of observation.agents) {
@@ -62,6 +69,33 @@ export function applyObservation(state: PoolState, observation: PoolObservation)
   }
   state.holds = state.holds.filter(({ until, image }) => until > observation.at && (image ?? '') in state.failures);
   return true;
+}
+
+/** Jobs leave the queue in the order in which they came, so the oldest runs shrink first. */
+function seenRuns(runs: [number, number][], count: number, at: number): [number, number][] {
+  const known = runs.reduce((sum, [, jobs]) => sum + jobs, 0);
+  if (count >= known) return count === known ? runs : [...runs, [at, count - known]];
+  let leave = known - count;
+  return runs.flatMap(([seenAt, jobs]): [number, number][] => {
+    const left = Math.max(0, jobs - leave);
+    leave -= jobs - left;
+    return left > 0 ? [[seenAt, left]] : [];
+  });
+}
+
+/**
+ * When the job was first seen that the next agent of this image is for: agents that are on their way or ready serve the
+ * jobs before it. Milliseconds since the epoch; undefined when no such job waits.
+ */
+export function demandSeenAt(state: PoolState, image: string, isFirstImage: boolean): number | undefined {
+  const names = isFirstImage ? ['', image] : [image];
+  const runs = names.flatMap((name) => state.seen[name] ?? []).toSorted(([a], [b]) => a - b);
+  let ahead = state.roster.filter(({ i, p }) => i === image && (p === 'creating' || p === 'ready')).length;
+  for (const [at, jobs] of runs) {
+    if (ahead < jobs) return at;
+    ahead -= jobs;
+  }
+  return undefined;
 }
 
 /**

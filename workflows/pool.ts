@@ -17,6 +17,7 @@ import type { Command, Plan } from '../domain/planning/types.ts';
 import {
   applyObservation,
   applyReport,
+  demandSeenAt,
   newPoolState,
   nextOverdueAt,
   planningInput,
@@ -194,6 +195,8 @@ class PoolLife {
     if (!specification || agentPoolId === undefined) return;
     const name = agentName(this.state.generation, this.state.counter++);
     const now = Date.now();
+    const isFirst = specification.images[0]?.name === image;
+    const seenAt = forDemand ? (demandSeenAt(this.state, image, isFirst) ?? this.state.observedAt) : undefined;
     this.state.roster.push({ n: name, i: image, p: 'creating', s: now });
     this.state.totals.requested += 1;
     const agentInput: AgentInput = {
@@ -207,7 +210,7 @@ class PoolLife {
       specification,
       image,
       limits: this.input.limits.agent,
-      ...(forDemand ? { seenAt: this.state.observedAt } : {}),
+      ...(seenAt === undefined ? {} : { seenAt }),
       decidedAt: now,
       reason,
     };

@@ -71,6 +71,8 @@ function takeSignals(): () => Signals {
   };
   process.on('SIGINT', received);
   process.on('SIGTERM', received);
+  // The terminal was closed: its children must not outlive it.
+  process.on('SIGHUP', received);
   return () => {
     taken = true;
     return { stop: stop.signal, kill: kill.signal };

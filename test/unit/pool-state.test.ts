@@ -2,6 +2,7 @@ import type { AgentReport, PoolObservation, PoolState } from '../../domain/messa
 import {
   applyObservation,
   applyReport,
+  demandSeenAt,
   newPoolState,
   planningInput,
   reconcileRoster,
@@ -180,6 +181,45 @@ describe('what planning is told', () => {
       { name: 'ubuntu-latest', buffer: 0 },
       { name: 'debian', buffer: '*' },
     ]);
+  });
+});
+
+describe('when a job was first seen', () => {
+  const waiting = (count: number, imageOverride: string | null = 'ubuntu') => [
+    { imageOverride, count, oldestQueuedAt: now },
+  ];
+
+  test('is kept however long it waits for a place', () => {
+    const state = stateWith();
+    applyObservation(state, observation(1, [], waiting(2)));
+    applyObservation(state, observation(9, [], waiting(3)));
+
+    expect(demandSeenAt(state, 'ubuntu', false)).toBe(now + 1);
+  });
+
+  test('is that of the job behind those that agents are on their way for', () => {
+    const state = stateWith({ n: 'a', i: 'ubuntu', p: 'creating', s: 0 }, { n: 'b', i: 'ubuntu', p: 'ready', s: 0 });
+    applyObservation(state, observation(1, [], waiting(2)));
+    applyObservation(state, observation(9, [], waiting(3)));
+
+    expect(demandSeenAt(state, 'ubuntu', false)).toBe(now + 9);
+  });
+
+  test('moves on as the oldest jobs leave the queue', () => {
+    const state = stateWith();
+    applyObservation(state, observation(1, [], waiting(2)));
+    applyObservation(state, observation(5, [], waiting(4)));
+    applyObservation(state, observation(9, [], waiting(2)));
+
+    expect(demandSeenAt(state, 'ubuntu', false)).toBe(now + 5);
+  });
+
+  test('counts jobs that name no image for the first one', () => {
+    const state = stateWith();
+    applyObservation(state, observation(3, [], waiting(1, null)));
+
+    expect(demandSeenAt(state, 'ubuntu', true)).toBe(now + 3);
+    expect(demandSeenAt(state, 'debian', false)).toBeUndefined();
   });
 });
 
