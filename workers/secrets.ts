@@ -1,17 +1,32 @@
 import { readFileSync } from 'node:fs';
+import { ownFailure } from '../activities/errors.ts';
 import type { SecretReference } from '../domain/installation.ts';
 
 /**
  * Reads a secret where it is needed and when it is needed, so that a rotated one is taken up without a restart. The
  * value goes into a client and nowhere else.
  *
- * @throws Error that names the reference, never the value
+ * @throws ApplicationFailure `SecretNotFound` that names the reference, never the value
  */
 export function readSecret(reference: SecretReference): string {
-  if ('environment' in reference) {
-    const value = process.env[reference.environment];
-    if (!value) throw new Error(`The environment variable ${reference.environment}, which holds a secret, is not set.`);
-    return value;
+  const value = 'environment' in reference ? process.env[reference.environment] : contentOf(reference.file);
+  if (value) return value;
+  const place = 'environment' in reference ? `environment variable ${reference.environment}` : `file ${reference.file}`;
+  throw ownFailure({
+    code: 'SecretNotFound',
+    class: 'configuration',
+    message: `The installation document says that a secret is in the ${place}, but there is none.`,
+    hint: 'Put it there, where the worker can read it, or correct the installation document.',
+    call: 'readSecret',
+    retryAfterMs: 0,
+    retried: false,
+  });
+}
+
+function contentOf(file: string): string | undefined {
+  try {
+    return readFileSync(file, 'utf8').trim();
+  } catch {
+    return undefined;
   }
-  return readFileSync(reference.file, 'utf8').trim();
 }

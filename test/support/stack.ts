@@ -39,7 +39,8 @@ export interface Stack {
   pid(name: ProcessName): number;
   ledger<K extends LedgerEntry['kind']>(kind: K): Promise<Extract<LedgerEntry, { kind: K }>[]>;
   fault(fault: Omit<Fault, 'id'>): Promise<void>;
-  clearFaults(): Promise<void>;
+  /** Makes another organisation in the embedded Azure DevOps. */
+  addOrganization(name: string): Promise<void>;
   state(): Promise<{
     machines: Record<string, number>;
     registrations: Record<string, number>;
@@ -53,7 +54,9 @@ export interface StackOptions {
   scale: number;
   /** Overrides of the limits, as the installation document takes them. */
   limits?: Installation['limits'];
-  /** Environment of the worker, beside that of the test. */
+  /** Organisations of the embedded cloud beside its own, with the token that the worker has for them. */
+  organizations?: { name: string; token: string }[];
+  /** Source of the worker process, without its ending; by default the product's. */
   workerProgram?: string;
   workerArguments?: string[];
 }
@@ -137,8 +140,21 @@ export async function startStack(options: StackOptions): Promise<Stack> {
 
   await Promise.all([starters.engine(), starters.cloud()]);
   const facts = cloud as unknown as { ready: EmbeddedCloud };
+  const embedded = embeddedInstallationDocument(facts.ready, {
+    address: `127.0.0.1:${enginePort}`,
+    namespace: 'default',
+  }) as { azureDevOps: { organizations: object[] } };
+  const others = await Promise.all(
+    (options.organizations ?? []).map(async ({ name, token }) => {
+      const file = join(folder, `token-of-${name}`);
+      await writeFile(file, token, { mode: 0o600 });
+      const url = `${facts.ready.azureDevOps}/${name}`;
+      return { url, credential: { kind: 'personalAccessToken', token: { file } } };
+    }),
+  );
   const document = {
-    ...embeddedInstallationDocument(facts.ready, { address: `127.0.0.1:${enginePort}`, namespace: 'default' }),
+    ...embedded,
+    azureDevOps: { organizations: [...embedded.azureDevOps.organizations, ...others] },
     ...(options.limits ? { limits: options.limits } : {}),
   };
   await writeFile(installationFile, JSON.stringify(document));
@@ -196,7 +212,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
       return entries;
     },
     fault: async (fault) => void (await control('POST', '/faults', fault)),
-    clearFaults: async () => void (await control('DELETE', '/faults')),
+    addOrganization: async (name) => void (await control('POST', '/organizations', { name, projects: [] })),
     state: async () => (await control('GET', '/state')) as never,
     async close() {
       await client?.close();
