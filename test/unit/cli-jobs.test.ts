@@ -99,6 +99,17 @@ describe('a wait receipt', () => {
     ]);
   });
 
+  test('never counts more than the wait, though the agent was seen online only after its job had started', () => {
+    const late = waitLegs({
+      queuedAt: 1_000,
+      createSentAt: 2_000,
+      onlineAt: 9_000,
+      assignedAt: 4_000,
+      startedAt: 5_000,
+    });
+    expect(late.reduce((sum, { ms }) => sum + ms, 0)).toBe(4_000);
+  });
+
   test('is printed in the order of time, each moment with its leg', () => {
     expect(receiptLines({ queuedAt: 12_100, onlineAt: 12_000, startedAt: 13_000 })).toEqual([
       'online       1970-01-01T00:00:12Z',

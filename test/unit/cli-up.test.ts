@@ -256,15 +256,19 @@ describe('the live view', () => {
 });
 
 describe('without a terminal', () => {
-  test('each change is one line, and nothing is told twice', () => {
-    const first = look();
-    expect(changeLines(undefined, first)).toEqual([
+  test('what is under way is told first, then each change once', () => {
+    const before = look({ jobs: [job(1)] });
+    expect(changeLines(undefined, before)).toEqual(['job 1 (ubuntu) queued', 'agent a1 (ubuntu) Ready']);
+    expect(changeLines(before, look())).toEqual([
       'job 1 (ubuntu) succeeded on a1, waited 4.0s (booted 3.9s)',
       'job 2 (ubuntu) queued',
-      'agent a1 (ubuntu) Ready',
     ]);
-    expect(changeLines(first, look())).toEqual([]);
-    expect(changeLines(first, look({ agents: [] }))).toEqual(['agent a1 (ubuntu) Returned']);
+    expect(changeLines(look(), look())).toEqual([]);
+    expect(changeLines(look(), look({ agents: [] }))).toEqual(['agent a1 (ubuntu) Returned']);
+  });
+
+  test('jobs that ended before the first look are not told', () => {
+    expect(changeLines(undefined, look({ jobs: [job(1, finished)], agents: [] }))).toEqual([]);
   });
 });
 

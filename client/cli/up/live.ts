@@ -14,7 +14,7 @@ const keptMessages = 3;
 /** Where what the stack does is told: in the view where there is one, else line by line. */
 export interface Live {
   report(line: string): void;
-  /** Looks and draws until everything has settled or Ctrl-C comes; answers the last look. */
+  /** Looks and draws until everything has settled or Ctrl-C comes; answers the look that showed it. */
   follow(options: FollowOptions): Promise<Look | undefined>;
 }
 
@@ -64,6 +64,7 @@ export function createLive(io: Io, { startedAt, now, stop }: LiveOptions): Live 
     follow: async ({ look, workload, workloadDone, forever }) => {
       following = true;
       let last: Look | undefined;
+      let settledLook: Look | undefined;
       let settledBefore = false;
       let trouble = '';
       while (!stop.aborted) {
@@ -85,13 +86,16 @@ export function createLive(io: Io, { startedAt, now, stop }: LiveOptions): Live 
         }
         // Twice in a row, because visibility may lag behind by a moment.
         const settled = trouble === '' && last !== undefined && workloadDone() && isSettled(last);
-        if (settled && settledBefore && !forever) break;
+        if (settled && settledBefore && !forever) {
+          settledLook = last;
+          break;
+        }
         settledBefore = settled;
         await pause(lookMs, stop);
       }
       following = false;
       drawn = 0;
-      return last;
+      return settledLook;
     },
   };
 }

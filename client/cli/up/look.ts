@@ -44,12 +44,16 @@ const legNames: [keyof WaitReceipt, string][] = [
   ['startedAt', 'started'],
 ];
 
-/** The legs of a wait. What happened before the job was queued, on a standby agent for instance, was no wait. */
+/**
+ * The legs of a wait; they add up to it. What happened before the job was queued, on a standby agent for instance, was no
+ * wait, and an agent that was seen online only after its job had started was online by then.
+ */
 export function waitLegs(receipt: WaitReceipt): WaitLeg[] {
+  const end = receipt.startedAt ?? Infinity;
   let before = receipt.queuedAt;
   return legNames.flatMap(([key, name]) => {
-    const at = receipt[key];
-    if (at === undefined || at < before) return [];
+    const at = Math.min(receipt[key] ?? -Infinity, end);
+    if (at < before) return [];
     const leg = { name, ms: at - before };
     before = at;
     return [leg];

@@ -148,7 +148,10 @@ export function waitFigures(jobs: LookedJob[]): string[] {
   return p50 === undefined || p95 === undefined ? [] : [`wait p50 ${duration(p50)}, p95 ${duration(p95)}`];
 }
 
-/** What changed between two looks, one line each, for where nothing can be drawn in place. */
+/**
+ * What changed between two looks, one line each, for where nothing can be drawn in place. The first look tells what is
+ * under way, not what ended before it.
+ */
 export function changeLines(before: Look | undefined, after: Look): string[] {
   const agentsBefore = new Map(before?.agents.map((agent) => [agent.name, agent]));
   const jobsBefore = new Map(before?.jobs.map((job) => [job.requestId, job]));
@@ -156,8 +159,7 @@ export function changeLines(before: Look | undefined, after: Look): string[] {
   for (const job of after.jobs.toReversed()) {
     const { requestId, image, state, agent, legs } = job;
     const old = jobsBefore.get(requestId);
-    const told = old && old.legs.length > 0;
-    if (old?.state === state && (told || legs.length === 0)) continue;
+    if (before ? old?.state === state : job.finishedAt !== undefined) continue;
     const on = agent === '' ? '' : ` on ${agent}`;
     const wait = job.startedAt !== undefined && job.waitMs !== undefined ? `, waited ${duration(job.waitMs)}` : '';
     const parts = legLine(legs);
