@@ -1,4 +1,4 @@
-import { proxyActivities, proxyLocalActivities } from '@temporalio/workflow';
+import { ActivityCancellationType, proxyActivities, proxyLocalActivities } from '@temporalio/workflow';
 import type {
   AgentActivities,
   AzureActivities,
@@ -68,5 +68,8 @@ export const installation = proxyLocalActivities<InstallationActivities>({
 export const observer = proxyActivities<ObserverActivities>({
   taskQueue: taskQueues.observer,
   startToCloseTimeout: '70m',
+  // Two observers of one organisation must never run beside each other, and the SDK's default would let the next one
+  // start before the last one has stopped.
+  cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
   retry: { initialInterval: '2s', backoffCoefficient: 1.5, maximumInterval: '30s' },
 });

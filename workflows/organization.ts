@@ -21,15 +21,19 @@ const retryAfterFailureMs = 30_000;
 /**
  * Keeps exactly one observer activity running for one organisation, over the pools that it was told to watch. A change
  * of the list cancels the activity and starts it anew with the new list. Ends when no pool is left; continues as new
- * when the server suggests it, with the list.
+ * with the list when the server suggests it or after `signalsPerRun` signals.
  */
 export async function organization(input: OrganizationInput): Promise<void> {
   const pools = new Map(input.pools.map((watched) => [watched.pool, watched]));
   let version = 0;
 
+  let signals = 0;
   const changed = (change: () => boolean) => {
+    signals++;
     if (change()) version++;
   };
+  // The server refuses signals at 10,000 in a run and does not count them in its own suggestion.
+  const shouldContinueAsNew = () => workflowInfo().continueAsNewSuggested || signals >= input.limits.pool.signalsPerRun;
   setHandler(watchPool, (watched) => changed(() => put(pools, watched)), { description: 'Observe this pool too.' });
   setHandler(unwatchPool, ({ pool }) => changed(() => pools.delete(pool)), {
     description: 'Observe this pool no longer.',
@@ -44,8 +48,8 @@ export async function organization(input: OrganizationInput): Promise<void> {
   while (pools.size > 0) {
     const seen = version;
     setCurrentDetails(`Watches ${[...pools.keys()].join(', ')}.`);
-    await observeUntil(() => version !== seen, input, [...pools.values()]);
-    if (workflowInfo().continueAsNewSuggested) {
+    await observeUntil(() => version !== seen || shouldContinueAsNew(), input, [...pools.values()]);
+    if (shouldContinueAsNew()) {
       await condition(allHandlersFinished);
       return await continueAsNew<typeof organization>({ ...input, pools: [...pools.values()] });
     }

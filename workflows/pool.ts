@@ -5,7 +5,9 @@ import {
   continueAsNew,
   currentUpdateInfo,
   log,
+  setCurrentDetails,
   setHandler,
+  sleep,
   upsertSearchAttributes,
   uuid4,
   workflowInfo,
@@ -14,6 +16,7 @@ import type { AgentInput, PoolInput, PoolState, PoolView } from '../domain/messa
 import { agentName, organizationName } from '../domain/names.ts';
 import { planCapacity } from '../domain/planning/plan-capacity.ts';
 import type { Command, Plan } from '../domain/planning/types.ts';
+import type { PoolSpecification } from '../domain/pool-specification.ts';
 import {
   applyObservation,
   applyReport,
@@ -25,6 +28,7 @@ import {
   rememberUpdate,
 } from '../domain/pool-state.ts';
 import { devops, engine, priorities } from './activity-profiles.ts';
+import { failureDetails } from './failures.ts';
 import {
   agentReported,
   apply,
@@ -41,6 +45,9 @@ import { searchAttributes } from './search-attributes.ts';
 
 /** A pool that was started without a document ends after this long. */
 const firstDocumentMs = 300_000;
+
+/** After Azure DevOps refused for a reason that only an operator can mend, how long until we ask again. */
+const refusedRetryMs = 300_000;
 
 /**
  * A pool's life, from its first document until nothing of it is left. It holds what is wanted (the document), what is
@@ -299,15 +306,19 @@ class PoolLife {
     return { status: this.state.status };
   }
 
+  /** Whatever Azure DevOps refuses is tried again: a pool that gave up here would leave its agent pool behind. */
   private async remove(): Promise<void> {
     const { specification } = this.state;
-    if (specification) {
-      await engine.unwatchPool.executeWithOptions({ summary: 'observe the pool no longer' }, [
-        { organization: organizationName(specification.organization.url), pool: this.input.pool },
-      ]);
-      await devops.removeAgentPool.executeWithOptions({ summary: 'remove the agent pool from Azure DevOps' }, [
-        { installation: this.input.installation, specification },
-      ]);
+    while (specification) {
+      try {
+        await removeAgentPool(this.input, specification);
+        break;
+      } catch (error) {
+        const failure = failureDetails(error);
+        log.error('agent pool could not be removed', { pool: this.input.pool, code: failure.code });
+        setCurrentDetails(`The agent pool could not be removed: ${failure.message} ${failure.hint} Tried again soon.`);
+        await sleep(refusedRetryMs, { summary: `remove the agent pool again after ${failure.code}` });
+      }
     }
     this.state.status = 'Deleted';
     this.gone = true;
@@ -331,4 +342,16 @@ class PoolLife {
       ...(this.lastPlan === undefined ? {} : { lastPlan: { at: this.lastPlan.at, ...this.lastPlan.plan } }),
     };
   }
+}
+
+async function removeAgentPool(
+  { pool: name, installation }: PoolInput,
+  specification: PoolSpecification,
+): Promise<void> {
+  await engine.unwatchPool.executeWithOptions({ summary: 'observe the pool no longer' }, [
+    { organization: organizationName(specification.organization.url), pool: name },
+  ]);
+  await devops.removeAgentPool.executeWithOptions({ summary: 'remove the agent pool from Azure DevOps' }, [
+    { installation, specification },
+  ]);
 }

@@ -190,3 +190,24 @@ test('deleting a pool returns its agents first, then removes the agent pool, the
   expect(calls.filter((call) => call.startsWith('return'))).toHaveLength(2);
   expect(calls.slice(-2)).toEqual(['unwatch', 'remove agent pool']);
 });
+
+test('a pool whose agent pool cannot be removed stays, says why, and does not give up', async () => {
+  const calls: Calls = [];
+  await work(calls, {
+    async removeAgentPool() {
+      calls.push('refused');
+      throw ApplicationFailure.nonRetryable('You may not remove it.', 'Forbidden');
+    },
+  });
+  await applyDocument('stays', { maximumConcurrency: 1 });
+
+  await handleOf('stays').executeUpdate(deletePool);
+  await eventually(async () => {
+    expect(calls).toContain('refused');
+  });
+
+  const { status } = await handleOf('stays').describe();
+  expect(status.name).toBe('RUNNING');
+  expect(await handleOf('stays').query(poolView)).toMatchObject({ status: 'Deleting' });
+  await handleOf('stays').terminate();
+});
