@@ -1,4 +1,5 @@
 import {
+  CancellationScope,
   condition,
   getExternalWorkflowHandle,
   log,
@@ -42,6 +43,12 @@ const busyConfirmMs = 30_000;
  */
 export async function agent(input: AgentInput): Promise<AgentReport> {
   const life = new AgentLife(input);
+  // Who cancels the workflow wants the agent gone, not its machine left behind without an owner.
+  CancellationScope.current().cancelRequested.catch(() => life.ask('its workflow was cancelled'));
+  return await CancellationScope.nonCancellable(() => live(life));
+}
+
+async function live(life: AgentLife): Promise<AgentReport> {
   life.provision();
   let job: LeaseOutcome | undefined;
   for (;;) {
@@ -87,11 +94,16 @@ class AgentLife {
     setHandler(agentObserved, (observation) => this.observe(observation), {
       description: 'What Azure DevOps shows of this agent.',
     });
-    setHandler(retire, ({ reason }) => void (this.retireReason ??= reason), {
+    setHandler(retire, ({ reason }) => this.ask(reason), {
       description: 'Return the machine; a running job is finished first.',
     });
     setHandler(agentView, () => this.view(), { description: 'State, since when, why, and what is next.' });
     this.describe();
+  }
+
+  /** Asks it to return, as soon as no job holds it. */
+  ask(reason: string): void {
+    this.retireReason ??= reason;
   }
 
   /**

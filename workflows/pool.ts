@@ -1,6 +1,7 @@
 import {
   allHandlersFinished,
   ApplicationFailure,
+  CancellationScope,
   condition,
   continueAsNew,
   currentUpdateInfo,
@@ -57,6 +58,12 @@ const refusedRetryMs = 300_000;
  */
 export async function pool(input: PoolInput): Promise<void> {
   const life = new PoolLife(input);
+  // Who cancels the workflow wants the pool gone, not its agents left behind without an owner.
+  CancellationScope.current().cancelRequested.catch(() => life.delete());
+  await CancellationScope.nonCancellable(() => live(life, input));
+}
+
+async function live(life: PoolLife, input: PoolInput): Promise<void> {
   if (!(await life.firstDocument())) return;
   for (;;) {
     await life.turn();
@@ -113,7 +120,7 @@ class PoolLife {
       validator: (update: { document: unknown }) => this.validate(update),
       description: 'Make the pool what the document says. Refused as a whole when anything in it is wrong.',
     });
-    setHandler(deletePool, () => this.delete(), {
+    setHandler(deletePool, async () => this.delete(), {
       description: 'Return every agent after its job, remove the agent pool in Azure DevOps, then close.',
     });
     setHandler(poolView, () => this.view(), { description: 'What the pool knows, wants and last decided.' });
@@ -236,7 +243,16 @@ class PoolLife {
     }
   }
 
+  /** Corrects the roster by visibility, and makes sure that the pool is observed, whoever ended its observer. */
   private async reconcile(): Promise<void> {
+    const { specification, agentPoolId } = this.state;
+    if (specification && agentPoolId !== undefined && this.state.status !== 'Deleting') {
+      const { name: organization, url } = specification.organization;
+      await engine.watchPool.executeWithOptions(
+        { summary: `observe the pool in ${organization}`, priority: { priorityKey: priorities.reconcile } },
+        [{ organization, url, pool: { pool: this.input.pool, agentPoolId }, limits: this.input.limits }],
+      );
+    }
     const open = await engine.listOpenAgents.executeWithOptions(
       { summary: 'reconcile the roster', priority: { priorityKey: priorities.reconcile } },
       [{ pool: this.input.pool }],
@@ -300,7 +316,7 @@ class PoolLife {
     };
   }
 
-  private async delete(): Promise<{ status: PoolState['status'] }> {
+  delete(): { status: PoolState['status'] } {
     this.state.status = 'Deleting';
     this.events++;
     return { status: this.state.status };

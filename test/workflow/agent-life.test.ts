@@ -105,6 +105,16 @@ suite('the life of one agent', (stage) => {
     expect(calls).toEqual(['provision 012345678000001', 'return', 'disable 5', 'return']);
   });
 
+  test('returns its machine when its workflow is cancelled', async () => {
+    const { observe, result, calls } = await live(stage());
+    await observe(100);
+
+    await stage().client.workflow.getHandle('agent/linux/012345678000001').cancel();
+
+    expect(await result()).toMatchObject({ outcome: 'returned' });
+    expect(calls).toEqual(['provision 012345678000001', 'return 012345678000001']);
+  });
+
   test('leaves nothing behind when the machine cannot be created, and tells the pool why', async () => {
     const failure: FailureDetails = {
       code: 'AllocationFailed',

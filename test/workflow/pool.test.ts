@@ -211,3 +211,28 @@ test('a pool whose agent pool cannot be removed stays, says why, and does not gi
   expect(await handleOf('stays').query(poolView)).toMatchObject({ status: 'Deleting' });
   await handleOf('stays').terminate();
 });
+
+test('a pool that is cancelled is deleted in order', async () => {
+  const calls: Calls = [];
+  await work(calls);
+  await applyDocument('cancelled', { maximumConcurrency: 1, standby: 1 });
+  await eventually(async () => {
+    expect(calls.filter((call) => call.startsWith('provision'))).toHaveLength(1);
+  });
+
+  await handleOf('cancelled').cancel();
+  await handleOf('cancelled').result();
+
+  expect(calls.slice(-3)).toEqual([expect.stringMatching(/^return /), 'unwatch', 'remove agent pool']);
+});
+
+test('a pool makes sure again and again that it is observed', async () => {
+  const calls: Calls = [];
+  await work(calls);
+  const limits: Limits = { ...defaultLimits, pool: { ...defaultLimits.pool, reconcileMs: 1_000 } };
+  await applyDocument('observed', {}, limits);
+
+  await eventually(async () => {
+    expect(calls.filter((call) => call === 'watch').length).toBeGreaterThanOrEqual(3);
+  });
+});
