@@ -23,9 +23,9 @@ export interface OdpErrorOptions {
 }
 
 /**
- * The one error that this package throws. Codes of the package itself: `NotFound`, `EngineUnreachable`,
- * `NoWorker`, `AuthenticationFailed`, `AuthorizationFailed`, `Conflict`, `InvalidPool`, `Ambiguous`, `Unexpected`;
- * others are those that Azure, Azure DevOps or a workflow gave.
+ * The one error that this package throws. Codes of the package itself: `NotFound`, `EngineUnreachable`, `NoWorker`,
+ * `WorkflowTaskFailed`, `AuthenticationFailed`, `AuthorizationFailed`, `Conflict`, `InvalidPool`, `Ambiguous`,
+ * `Unexpected`; others are those that Azure, Azure DevOps or a workflow gave.
  */
 export class OdpError extends Error {
   override readonly name = 'OdpError';
@@ -95,13 +95,22 @@ function fromGrpc(error: unknown, code: number, details: string): OdpError {
     case grpcStatus.cancelled:
       return noWorker(error);
     case grpcStatus.failedPrecondition:
-      // The server's words for a query on a task queue that nobody polls: "no poller seen for task queue recently".
-      return details.includes('poller') ? noWorker(error) : new OdpError('Conflict', details, { cause: error });
+      return fromPrecondition(error, details);
     case grpcStatus.unavailable:
       return unreachable(error, details);
     default:
       return new OdpError('Unexpected', details, { cause: error });
   }
+}
+
+/** The server tells these two apart only in words. */
+function fromPrecondition(error: unknown, details: string): OdpError {
+  if (details.includes('poller')) return noWorker(error);
+  if (!details.includes('Workflow Task in failed state')) return new OdpError('Conflict', details, { cause: error });
+  return new OdpError('WorkflowTaskFailed', 'The worker fails on this workflow, so it cannot answer.', {
+    hint: "The worker's log shows why. A worker whose code does not fit the workflow's history is the usual cause.",
+    cause: error,
+  });
 }
 
 function noWorker(error: unknown): OdpError {
