@@ -67,6 +67,12 @@ const azure = z.strictObject({
   scope: line.exactOptional(),
   authorityHost: httpUrl.exactOptional(),
   caCertificateFile: line.exactOptional(),
+  // Between two looks at a create or delete where Azure names no time; a cloud that is faster than Azure wants less.
+  operationPollMs: z
+    .int()
+    .min(100, 'It must be at least 100.')
+    .max(60_000, 'It must be at most 60,000.')
+    .exactOptional(),
   credential: z.discriminatedUnion('kind', [
     z.strictObject({ kind: z.literal('default') }),
     z.strictObject({ kind: z.literal('clientSecret'), tenantId: line, clientId: line, secret: secretReference }),

@@ -43,6 +43,7 @@ export function createActivities(options: {
     scope: installation.azure.scope ?? `${defaultResourceManagerEndpoint}/.default`,
     credential,
     userAgent: 'open-devops-pools',
+    ...(installation.azure.operationPollMs === undefined ? {} : { pollIntervalMs: installation.azure.operationPollMs }),
   });
   const connections = createDevOpsConnections({
     credentialFor: createDevOpsCredentials(installation, credential, readSecret),

@@ -41,6 +41,8 @@ export function embeddedInstallationDocument(cloud: EmbeddedCloud, engine: Engin
       resourceManagerEndpoint: cloud.arm,
       authorityHost: cloud.entra,
       caCertificateFile: cloud.caCertificateFile,
+      // The embedded cloud makes a machine in seconds.
+      operationPollMs: 500,
       credential: {
         kind: 'clientSecret',
         tenantId: cloud.tenantId,
