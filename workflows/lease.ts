@@ -2,19 +2,19 @@ import { condition, log, setCurrentDetails, setHandler, upsertSearchAttributes }
 import { waitReceipt } from '../domain/lease.ts';
 import type { LeaseInput, LeaseOutcome, ObservedJob } from '../domain/messages.ts';
 import { devops } from './activity-profiles.ts';
-import { agentLost, jobObserved, leaseView } from './messages.ts';
+import { jobObserved, leaseView } from './messages.ts';
 import { searchAttributes } from './search-attributes.ts';
 
 /**
  * One job request on one agent. Its id, `lease/<organisation>/<request>`, makes a second lease of the same request
- * impossible. It ends when Azure DevOps reports the job finished, when its time is up (the build is then cancelled), or
- * when its agent is gone. It never continues as new: a job brings a handful of events, and at most one timer.
+ * impossible. It ends when Azure DevOps reports the job finished, which it also does for the job of a lost agent, or when
+ * its time is up (the build is then cancelled). It never continues as new: a job brings a handful of events, and at
+ * most one timer.
  */
 export async function lease(input: LeaseInput): Promise<LeaseOutcome> {
   const { limits, identity } = input;
   let job: ObservedJob = input.job;
   let sequence = 0;
-  let lost: string | undefined;
 
   const receipt = () => waitReceipt(input.receipt, job);
   setHandler(
@@ -26,7 +26,6 @@ export async function lease(input: LeaseInput): Promise<LeaseOutcome> {
     },
     { description: 'What Azure DevOps shows of this job.' },
   );
-  setHandler(agentLost, ({ reason }) => void (lost = reason), { description: 'The agent is gone.' });
   setHandler(
     leaseView,
     () => ({
@@ -37,13 +36,13 @@ export async function lease(input: LeaseInput): Promise<LeaseOutcome> {
     { description: 'How far the job is, with its wait receipt.' },
   );
 
-  const over = () => job.finishedAt !== undefined || lost !== undefined;
+  const over = () => job.finishedAt !== undefined;
   setCurrentDetails(`Job ${job.jobName} (request ${job.requestId}) runs on ${identity.agent}.`);
 
   let outcome: LeaseOutcome['outcome'];
   const ended = await condition(over, limits.leaseMs, { summary: `longest life of the lease of ${job.jobName}` });
   if (ended) {
-    outcome = lost !== undefined && job.finishedAt === undefined ? 'agentLost' : outcomeOf(job);
+    outcome = outcomeOf(job);
   } else {
     log.warn('lease expired, cancelling the build', { requestId: job.requestId, buildId: job.buildId });
     await devops.cancelBuild.executeWithOptions({ summary: `cancel build ${job.buildId}: its lease expired` }, [

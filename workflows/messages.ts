@@ -51,9 +51,6 @@ export const agentView = defineQuery<AgentView>('view');
 
 export const jobObserved = defineSignal<[JobObservation]>(signalNames.jobObserved);
 
-/** Tells a lease that its agent is gone. */
-export const agentLost = defineSignal<[{ reason: string }]>('agentLost');
-
 export const leaseView = defineQuery<
   LeaseOutcome | { requestId: number; outcome: 'running'; receipt: LeaseOutcome['receipt'] }
 >('view');

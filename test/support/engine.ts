@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto';
 import { DefaultLogger, Runtime } from '@temporalio/worker';
 import { variables } from './variables.ts';
 
@@ -13,11 +12,6 @@ export function testEngine(): { address: string; namespace: string } {
 /** The workflow code of the working tree, bundled once per run. Give it to every worker as `workflowBundle`. */
 export function workflowBundle(): { codePath: string } {
   return { codePath: required(variables.bundle) };
-}
-
-/** A task queue that no other test polls. */
-export function uniqueTaskQueue(name: string): string {
-  return `${name}-${randomUUID()}`;
 }
 
 function required(name: string): string {
