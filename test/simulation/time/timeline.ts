@@ -1,0 +1,129 @@
+import { AsyncResource } from 'node:async_hooks';
+import type { Chance, Clock } from '../../../emulator/core/context.ts';
+
+/**
+ * The one queue of everything that will happen in a simulation. Time stands still while an event is at work and jumps
+ * to the next one. Events of the same instant come in an order that the seed decides, so that every order is met.
+ */
+export interface Timeline extends Clock {
+  /** Runs events until `until`, or until nothing is left. Milliseconds since the epoch. */
+  run(until: number): Promise<void>;
+  /** Events so far. */
+  readonly events: number;
+}
+
+interface Event {
+  at: number;
+  /** Drawn by chance: the order within an instant. */
+  tie: number;
+  /** Order of insertion, where even chance ties. */
+  order: number;
+  task: () => void | Promise<void>;
+  cancelled: boolean;
+}
+
+/** Turns of the event loop after each event. Everything in the simulation waits on promises only, so one drains it. */
+const turns = 1;
+
+/** More events than this in one instant mean that something goes round in circles. */
+const mostAtOnce = 200_000;
+
+/** Node's own, from before the globals are replaced. */
+const nextTurn = globalThis.setImmediate;
+
+/** A timeline that begins at `start`, milliseconds since the epoch. */
+export function createTimeline(start: number, chance: Chance): Timeline {
+  let now = start;
+  let order = 0;
+  let events = 0;
+  const queue: Event[] = [];
+
+  const settle = async (): Promise<void> => {
+    for (let turn = 0; turn < turns; turn += 1) await new Promise<void>((resolve) => nextTurn(resolve));
+  };
+
+  const timeline: Timeline = {
+    now: () => now,
+    at(at, task) {
+      // The context of who asked goes with the task, as with a real timer: it tells which process the task belongs to.
+      const event: Event = {
+        at: Math.max(at, now),
+        tie: chance.uniform(),
+        order: order++,
+        task: AsyncResource.bind(task),
+        cancelled: false,
+      };
+      push(queue, event);
+      return () => {
+        event.cancelled = true;
+      };
+    },
+    sleep(ms, signal) {
+      return new Promise((resolve, reject) => {
+        if (signal?.aborted) return reject(signal.reason as Error);
+        const abort = () => {
+          cancel();
+          reject(signal?.reason as Error);
+        };
+        const cancel = timeline.at(now + ms, () => {
+          signal?.removeEventListener('abort', abort);
+          resolve();
+        });
+        signal?.addEventListener('abort', abort, { once: true });
+      });
+    },
+    async run(until) {
+      let atOnce = 0;
+      await settle();
+      for (;;) {
+        const event = queue[0];
+        if (event === undefined || event.at > until) break;
+        pop(queue);
+        if (event.cancelled) continue;
+        atOnce = event.at === now ? atOnce + 1 : 0;
+        if (atOnce > mostAtOnce) throw new Error(`Time stands still: ${mostAtOnce} events at ${now}.`);
+        now = event.at;
+        events += 1;
+        await event.task();
+        await settle();
+      }
+      now = Math.max(now, until);
+    },
+    get events() {
+      return events;
+    },
+  };
+  return timeline;
+}
+
+function before(one: Event, other: Event): boolean {
+  if (one.at !== other.at) return one.at < other.at;
+  if (one.tie !== other.tie) return one.tie < other.tie;
+  return one.order < other.order;
+}
+
+function push(queue: Event[], event: Event): void {
+  let index = queue.push(event) - 1;
+  while (index > 0) {
+    const parent = (index - 1) >> 1;
+    if (!before(event, queue[parent]!)) break;
+    queue[index] = queue[parent]!;
+    index = parent;
+  }
+  queue[index] = event;
+}
+
+function pop(queue: Event[]): void {
+  const last = queue.pop();
+  if (last === undefined || queue.length === 0) return;
+  let index = 0;
+  for (;;) {
+    let child = 2 * index + 1;
+    if (child >= queue.length) break;
+    if (child + 1 < queue.length && before(queue[child + 1]!, queue[child]!)) child += 1;
+    if (!before(queue[child]!, last)) break;
+    queue[index] = queue[child]!;
+    index = child;
+  }
+  queue[index] = last;
+}
