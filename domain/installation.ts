@@ -97,6 +97,8 @@ const schema = z.strictObject({
   images: z
     .record(line, z.strictObject({ operatingSystem: z.enum(['Linux', 'Windows']), reference: imageReference }))
     .default({}),
+  // Whether the worker keeps the schedule that audits the installation. Without it, `odp audit run` is the only way.
+  audit: z.strictObject({ scheduled: z.boolean().default(true) }).default({ scheduled: true }),
   limits: limitsSchema().exactOptional(),
 });
 
@@ -122,6 +124,7 @@ export function installationLimits({ limits }: Installation): Limits {
     agent: { ...defaultLimits.agent, ...limits?.agent },
     pool: { ...defaultLimits.pool, ...limits?.pool },
     observer: { ...defaultLimits.observer, ...limits?.observer },
+    audit: { ...defaultLimits.audit, ...limits?.audit },
   };
 }
 
@@ -132,12 +135,14 @@ export function imageCatalogue({ images }: Pick<Installation, 'images'>): Record
 
 /** The shape of `Limits`, every part optional: a limit that is added there can be set here without another line. */
 function limitsSchema() {
-  const whole = (name: string) => int(1, name.endsWith('Ms') ? longestMs : 10_000).exactOptional();
+  const share = z.number().min(0, 'It must be at least 0.').max(1, 'It must be at most 1.');
+  const limit = (name: string): z.ZodExactOptional<z.ZodNumber> =>
+    (name.endsWith('Share') ? share : int(1, name.endsWith('Ms') ? longestMs : 10_000)).exactOptional();
   const group = <T extends Record<string, number>>(defaults: T) =>
     z
       .strictObject(
-        Object.fromEntries(Object.keys(defaults).map((name) => [name, whole(name)])) as {
-          [name in keyof T]: ReturnType<typeof whole>;
+        Object.fromEntries(Object.keys(defaults).map((name) => [name, limit(name)])) as {
+          [name in keyof T]: ReturnType<typeof limit>;
         },
       )
       .exactOptional();
@@ -145,6 +150,7 @@ function limitsSchema() {
     agent: group({ ...defaultLimits.agent }),
     pool: group({ ...defaultLimits.pool }),
     observer: group({ ...defaultLimits.observer }),
+    audit: group({ ...defaultLimits.audit }),
   });
 }
 

@@ -61,8 +61,33 @@ export interface ObserverLimits {
   heartbeatMs: number;
 }
 
+/** Limits of the auditor. */
+export interface AuditLimits {
+  /** How often the schedule starts an audit. */
+  everyMs: number;
+  /** Between the two looks of one audit: only what both show counts. Lists of Azure and visibility lag by seconds. */
+  confirmMs: number;
+  /** Nothing younger than this is deleted: what was just made may not show its owner yet. */
+  newbornMs: number;
+  /** How long an audit that wants to delete more than its cap waits for an operator. */
+  approvalMs: number;
+  /** No repair begins later than this after the audit's first one; the next audit takes up the rest. */
+  repairsMs: number;
+  /** An audit deletes what is left of so many agents without asking, however small the installation is. */
+  deletionsMin: number;
+  /** And of so large a share of the installation's agents, where that is more; 0 to 1. */
+  deletionsShare: number;
+  /** Findings that one look answers; more are counted only. A history must stay readable. */
+  findingsMax: number;
+}
+
 /** The production values. */
-export const defaultLimits: { agent: AgentLimits; pool: PoolLimits; observer: ObserverLimits } = {
+export const defaultLimits: {
+  agent: AgentLimits;
+  pool: PoolLimits;
+  observer: ObserverLimits;
+  audit: AuditLimits;
+} = {
   agent: {
     connectMs: 45 * minute,
     leaseMs: 2 * day,
@@ -75,6 +100,16 @@ export const defaultLimits: { agent: AgentLimits; pool: PoolLimits; observer: Ob
   },
   pool: { reconcileMs: 10 * minute, overdueMs: 10 * minute, signalsPerRun: 5_000, createsPerTurn: 100 },
   observer: { intervalMs: 2 * second, idleIntervalMs: 2 * second, activityMs: hour, heartbeatMs: 15 * second },
+  audit: {
+    everyMs: 5 * minute,
+    confirmMs: minute,
+    newbornMs: 5 * minute,
+    approvalMs: hour,
+    repairsMs: 30 * minute,
+    deletionsMin: 10,
+    deletionsShare: 0.2,
+    findingsMax: 500,
+  },
 };
 
 /** Everything that carries a limit into a workflow. */

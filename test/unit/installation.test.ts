@@ -24,6 +24,7 @@ test('the least that an installation says is enough, and its defaults are filled
       engine: { address: 'engine:7233', namespace: 'default' },
       azureDevOps: { organizations: [] },
       images: {},
+      audit: { scheduled: true },
     },
   });
 });
@@ -53,6 +54,7 @@ test('everything that an installation can say is read', () => {
       ],
     },
     images: { own: { operatingSystem: 'Linux', reference: { kind: 'gallery', id: '/x' } } },
+    audit: { scheduled: false },
     limits: { agent: { connectMs: 1_000 } },
   };
   expect(parseInstallation(everything)).toEqual({ installation: everything });
@@ -75,12 +77,15 @@ describe('a mistake is refused with its path and the rule', () => {
     ['images.own.operatingSystem', 'MacOS', 'NotAllowedValue'],
     ['limits.agent.connectMs', 0, 'OutOfRange'],
     ['limits.agent.conectMs', 5, 'UnknownProperty'],
+    ['limits.audit.deletionsShare', 1.5, 'OutOfRange'],
+    ['audit.scheduled', 'no', 'WrongType'],
   ])('%s as %j: %s', (path, value, rule) => {
     const base = {
       ...least,
       azureDevOps: { organizations: [{ url: 'https://dev.azure.com/c', credential: { kind: 'entra' } }] },
       images: { own: { operatingSystem: 'Linux', reference: { kind: 'gallery', id: '/x' } } },
-      limits: { agent: {} },
+      audit: {},
+      limits: { agent: {}, audit: {} },
     };
     const violations = violationsOf(withValue(base, steps(path), value));
     expect(violations).toEqual([expect.objectContaining({ path, rule })]);
@@ -118,7 +123,15 @@ test('limits are the production values, overridden one by one', () => {
     agent: { ...defaultLimits.agent, connectMs: 5 },
     pool: defaultLimits.pool,
     observer: { ...defaultLimits.observer, intervalMs: 7 },
+    audit: defaultLimits.audit,
   });
+});
+
+test('the audit is scheduled unless the document says otherwise, and its cap is a share', () => {
+  expect(testInstallation().audit).toEqual({ scheduled: true });
+  const installation = testInstallation({ audit: { scheduled: false }, limits: { audit: { deletionsShare: 0.5 } } });
+  expect(installation.audit).toEqual({ scheduled: false });
+  expect(installationLimits(installation).audit).toEqual({ ...defaultLimits.audit, deletionsShare: 0.5 });
 });
 
 test("the catalogue has the product's names, and the operator's own over them", () => {
