@@ -1,3 +1,5 @@
+import type { HttpClient } from '@azure/core-rest-pipeline';
+import type { TokenCredential } from '@azure/identity';
 import type { Client } from '@temporalio/client';
 import { createAgentActivities } from '../activities/agent.ts';
 import { createAzureActivities } from '../activities/azure/activities.ts';
@@ -35,14 +37,17 @@ export function createActivities(options: {
   installation: Installation;
   client: Client;
   readSecret(reference: SecretReference): string;
+  /** Another way to reach Azure, for a cloud in the same process. */
+  azure?: { credential: TokenCredential; httpClient: HttpClient };
 }): WorkerActivities {
   const { installation, client, readSecret } = options;
-  const credential = createAzureCredential(installation.azure, readSecret);
+  const credential = options.azure?.credential ?? createAzureCredential(installation.azure, readSecret);
   const azure = createAzureClients({
     endpoint: installation.azure.resourceManagerEndpoint ?? defaultResourceManagerEndpoint,
     scope: installation.azure.scope ?? `${defaultResourceManagerEndpoint}/.default`,
     credential,
     userAgent: 'open-devops-pools',
+    ...(options.azure ? { httpClient: options.azure.httpClient } : {}),
     ...(installation.azure.operationPollMs === undefined ? {} : { pollIntervalMs: installation.azure.operationPollMs }),
   });
   const connections = createDevOpsConnections({
