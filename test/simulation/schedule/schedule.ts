@@ -40,7 +40,8 @@ export interface ScheduledJob {
 
 /** What an operator does. */
 export type ScheduledVerb =
-  | { at: number; kind: 'apply'; pool: string; document: unknown }
+  /** `refused`: the document breaks a rule, so it must be refused and change nothing. */
+  | { at: number; kind: 'apply'; pool: string; document: unknown; refused?: true }
   | { at: number; kind: 'delete'; pool: string }
   /** Cancels the workflow of the n-th open agent (modulo their number) through the engine. */
   | { at: number; kind: 'cancelAgent'; pool: string; nth: number }

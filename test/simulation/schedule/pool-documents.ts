@@ -1,0 +1,164 @@
+import type { Draw } from './draw.ts';
+
+/** Where pools are made; what the embedded cloud is called in every simulation (`emulator/core/facts.ts`). */
+const place = {
+  location: 'westeurope',
+  organizationUrl: 'https://dev.azure.invalid/contoso',
+  project: 'samples',
+} as const;
+
+/** Sizes that the embedded cloud has, with room for thousands of machines. */
+const sizes = ['Standard_D2ads_v5', 'Standard_D4ads_v5', 'Standard_D2s_v3', 'Standard_B2s'] as const;
+
+/** Every image that a pool may have, with the values of `ImageOverride` that mean it. */
+const images = [
+  { wellKnownImageName: 'ubuntu-24.04-g2', aliases: ['ubuntu'] },
+  { wellKnownImageName: 'debian-12', aliases: ['debian'] },
+  { wellKnownImageName: 'ubuntu-22.04-g2/latest', aliases: ['jammy', 'old build tools/2'] },
+] as const;
+
+/** What varies between the documents of a simulated pool. */
+export interface PoolShape {
+  name: string;
+  maximumConcurrency: number;
+  standby: number;
+  /** Indices of the images, the first one serves jobs that name none. */
+  images: number[];
+  size: string;
+  /** Share of standby of each image; absent: equal shares. */
+  buffers?: number[];
+}
+
+/** A first shape of a pool: small, and mostly without or with little standby. */
+export function drawShape(draw: Draw, name: string): PoolShape {
+  const maximumConcurrency = draw.happens(0.08) ? draw.whole(9, 16) : draw.whole(1, 8);
+  const count = draw.pick([1, 1, 2, 2, 3]);
+  const first = draw.whole(0, images.length - 1);
+  const chosen = Array.from({ length: count }, (_, index) => (first + index) % images.length);
+  const share = draw.whole(0, 100);
+  return {
+    name,
+    maximumConcurrency,
+    standby: draw.happens(0.5) ? 0 : Math.min(maximumConcurrency, draw.whole(1, 3)),
+    images: chosen,
+    size: draw.pick(sizes),
+    ...(count === 2 && draw.happens(0.5) ? { buffers: [share, 100 - share] } : {}),
+  };
+}
+
+/** The document of a shape. It obeys every rule of the pool document. */
+export function documentOf(shape: PoolShape): object {
+  return {
+    name: shape.name,
+    location: place.location,
+    properties: {
+      maximumConcurrency: shape.maximumConcurrency,
+      organizationProfile: {
+        kind: 'AzureDevOps',
+        organizations: [{ url: place.organizationUrl, projects: [place.project] }],
+      },
+      agentProfile: {
+        kind: 'Stateless',
+        ...(shape.standby === 0
+          ? {}
+          : {
+              resourcePredictionsProfile: { kind: 'Manual' },
+              resourcePredictions: { timeZone: 'UTC', daysData: [{ '00:00:00': shape.standby }] },
+            }),
+      },
+      fabricProfile: {
+        kind: 'Vmss',
+        sku: { name: shape.size },
+        images: shape.images.map((index, position) => ({
+          ...imageAt(index),
+          ...(shape.buffers === undefined ? {} : { buffer: String(shape.buffers[position] ?? 0) }),
+        })),
+      },
+    },
+  };
+}
+
+/** Every value of the demand `ImageOverride` that the shape serves. */
+export function aliasesOf({ images: indices }: PoolShape): string[] {
+  return indices.flatMap((index) => {
+    const { aliases, wellKnownImageName } = imageAt(index);
+    return [...aliases, wellKnownImageName.split('/')[0] ?? wellKnownImageName];
+  });
+}
+
+/** The same pool, changed as an operator would: its size, its standby, its images, or all of them. */
+export function editShape(draw: Draw, shape: PoolShape): PoolShape {
+  const { buffers: _, ...plain } = shape;
+  const maximumConcurrency = draw.pick([1, 1, 2, draw.whole(1, 8), 8]);
+  const resized: PoolShape = { ...shape, maximumConcurrency, standby: Math.min(shape.standby, maximumConcurrency) };
+  const standby: PoolShape = { ...shape, standby: Math.min(shape.maximumConcurrency, draw.whole(0, 3)) };
+  const others = images.flatMap((_image, index) => (shape.images.includes(index) ? [] : [index]));
+  const swapped: PoolShape = {
+    ...plain,
+    images: draw.happens(0.5) && others.length > 0 ? [...others] : [...shape.images].reverse(),
+  };
+  const grown: PoolShape = { ...plain, images: [...shape.images, ...others] };
+  const machine: PoolShape = { ...shape, size: draw.pick(sizes) };
+  return draw.pick([resized, resized, standby, swapped, grown, machine]);
+}
+
+/** Images of one shape and then those of others that it lacks: no job that any of them took is left without one. */
+export function withImagesOf(shape: PoolShape, others: readonly PoolShape[]): PoolShape {
+  const { buffers: _, ...plain } = shape;
+  const all = [...new Set([...shape.images, ...others.flatMap((other) => other.images)])];
+  return all.length === shape.images.length ? shape : { ...plain, images: all };
+}
+
+/**
+ * A document that must be refused, while what was running stays: each breaks another rule, from what cannot be read at
+ * all to what only this installation or the pool's past forbids.
+ */
+export function refusedDocument(draw: Draw, shape: PoolShape): unknown {
+  const right = documentOf(shape);
+  const set = (path: string, value: unknown) => replaced(right, path.split('.'), value);
+  const fabric = 'properties.fabricProfile';
+  return draw.pick<() => unknown>([
+    () => ({}),
+    () => ({ ...right, unknown: true }),
+    () => ({ ...right, name: '../pool' }),
+    () => set('properties.maximumConcurrency', 0),
+    () => set('properties.maximumConcurrency', -1),
+    () => set('properties.maximumConcurrency', '8'),
+    () => set('properties.maximumConcurrency', 1e9),
+    () => set('properties.maximumConcurrency', 1.5),
+    () => set('properties.agentProfile.kind', 'Stateful'),
+    () =>
+      set('properties.agentProfile', {
+        kind: 'Stateless',
+        resourcePredictionsProfile: { kind: 'Manual' },
+        resourcePredictions: { timeZone: 'UTC', daysData: [{ '00:00:00': shape.maximumConcurrency + 1 }] },
+      }),
+    () => set(`${fabric}.images`, []),
+    () => set(`${fabric}.images`, [{ wellKnownImageName: 'ubuntu-24.04-g3' }]),
+    () => set(`${fabric}.images`, [{ wellKnownImageName: 'windows-2025' }]),
+    () => set(`${fabric}.images`, [{ aliases: ['nothing'] }]),
+    () => set(`${fabric}.sku.name`, 'Standard_D2ads_v99'),
+    () => set(`${fabric}.sku.name`, 'Mix'),
+    () => set('properties.organizationProfile.organizations', [{ url: 'https://dev.azure.invalid/fabrikam' }]),
+    () => set('properties.organizationProfile.organizations', [{ url: 'http://user:password@elsewhere.invalid/x' }]),
+    () => set('tags', { 'odp-agent': 'mine' }),
+    // As JSON text brings it: an own property, not a prototype.
+    () => JSON.parse(JSON.stringify(right).replace('{', '{"__proto__":{"polluted":true},')) as unknown,
+    () => set('properties', 'x'.repeat(10_000)),
+  ])();
+}
+
+function imageAt(index: number): (typeof images)[number] {
+  const image = images[index];
+  if (!image) throw new RangeError(`There is no image ${index}.`);
+  return image;
+}
+
+/** A copy with one value replaced. */
+function replaced(document: object, path: readonly string[], value: unknown): unknown {
+  const copy = structuredClone(document) as Record<string, unknown>;
+  let parent = copy;
+  for (const step of path.slice(0, -1)) parent = parent[step] as Record<string, unknown>;
+  parent[path.at(-1) ?? ''] = value;
+  return copy;
+}
