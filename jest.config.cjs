@@ -18,12 +18,17 @@ module.exports = {
   // Temporal's native runtime keeps handles open after its shutdown (temporalio/sdk-typescript issue 928).
   forceExit: true,
   projects: [
-    { ...shared, displayName: 'unit', testMatch: ['<rootDir>/test/unit/**/*.test.ts'] },
+    // The simulation runs without an engine too.
+    {
+      ...shared,
+      displayName: 'unit',
+      testMatch: ['<rootDir>/test/unit/**/*.test.ts', '<rootDir>/test/simulation/**/*.test.ts'],
+    },
     {
       ...shared,
       displayName: 'engine',
       testMatch: ['<rootDir>/test/**/*.test.ts'],
-      testPathIgnorePatterns: ['/node_modules/', '<rootDir>/test/unit/'],
+      testPathIgnorePatterns: ['/node_modules/', '<rootDir>/test/unit/', '<rootDir>/test/simulation/'],
       // Jest runs these only when a test of this project runs, so unit tests alone need no engine.
       globalSetup: '<rootDir>/test/support/start-engine.ts',
       globalTeardown: '<rootDir>/test/support/stop-engine.ts',
