@@ -1,9 +1,4 @@
-import {
-  defaultFailureConverter,
-  defaultPayloadConverter,
-  searchAttributePayloadConverter,
-  type Payload as CommonPayload,
-} from '@temporalio/common';
+import { defaultFailureConverter, defaultPayloadConverter, type Payload as CommonPayload } from '@temporalio/common';
 import type { Failure, Payload } from './sdk.ts';
 
 /** Values as they travel: through the SDK's own converter, so that what JSON loses is lost here too. */
@@ -21,11 +16,11 @@ export const failureOf = (error: unknown): Failure =>
 export const errorOf = (failure: Failure): Error =>
   defaultFailureConverter.failureToError(failure as never, defaultPayloadConverter);
 
-/** Search attributes by name; the converter makes lists of single values. */
+/** Search attributes by name; all of ours are single keywords. */
 export function decodeSearchAttributes(fields: Record<string, Payload> | null | undefined): Record<string, string> {
   const attributes: Record<string, string> = {};
   for (const [name, payload] of Object.entries(fields ?? {})) {
-    const value: unknown = searchAttributePayloadConverter.fromPayload(payload as CommonPayload);
+    const value: unknown = JSON.parse(Buffer.from(payload.data ?? []).toString('utf8') || 'null');
     const [first] = Array.isArray(value) ? (value as unknown[]) : [value];
     if (typeof first === 'string') attributes[name] = first;
   }

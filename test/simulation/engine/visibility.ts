@@ -28,6 +28,9 @@ export class Visibility {
   private readonly clock: Clock;
   private readonly chance: Chance;
   private readonly shown = new Map<string, VisibleWorkflow>();
+  /** The newest change that is shown of each run. */
+  private readonly latest = new Map<string, number>();
+  private changes = 0;
 
   constructor(clock: Clock, chance: Chance) {
     this.clock = clock;
@@ -44,17 +47,14 @@ export class Visibility {
       ...(run.closedAt === undefined ? {} : { closeTime: new Date(run.closedAt) }),
       attributes: { ...run.attributes },
     };
-    const changedAt = this.clock.now();
-    this.clock.at(changedAt + Math.floor(this.chance.uniform() * longestLagMs), () => {
+    const change = ++this.changes;
+    this.clock.at(this.clock.now() + Math.floor(this.chance.uniform() * longestLagMs), () => {
       // A later change may have come first.
-      const known = this.latest.get(run.runId) ?? 0;
-      if (changedAt < known) return;
-      this.latest.set(run.runId, changedAt);
+      if (change < (this.latest.get(run.runId) ?? 0)) return;
+      this.latest.set(run.runId, change);
       this.shown.set(run.runId, record);
     });
   }
-
-  private readonly latest = new Map<string, number>();
 
   /** @param query conditions `Name = 'value'` or `Name IN ('a', 'b')`, joined by AND */
   list(query: string): VisibleWorkflow[] {

@@ -3,7 +3,7 @@ import { applyCommands, isTerminal } from './commands.ts';
 import type { Engine } from './engine.ts';
 import { encode, failureOf, decodeAll, stable } from './payloads.ts';
 import type { CommittedActivation, Run } from './records.ts';
-import type { ActivationData, Command, Job } from './sdk.ts';
+import type { Activated, ActivationData, Command, Job, WorkflowRuntime } from './sdk.ts';
 
 /** How long the engine waits for the answer of a workflow task before it gives it to another worker. */
 const taskTimeoutMs = 10_000;
@@ -38,7 +38,7 @@ export class WorkflowTasks {
   async evict(run: Run): Promise<void> {
     const { instance } = run;
     run.instance = undefined;
-    await instance?.workflow.dispose();
+    if (instance) await this.engine.timeline.during(instance.workflow.dispose());
   }
 
   private async start(run: Run): Promise<void> {
@@ -113,7 +113,7 @@ export class WorkflowTasks {
         continueAsNewSuggested: run.events >= this.engine.chances.suggestContinueAsNewEvents,
       };
       this.engine.figures.activations += 1;
-      const done = await this.engine.runtime.activate(run.instance!.workflow, run.runId, data, {
+      const done = await this.activate(run.instance!.workflow, run.runId, data, {
         replaying: false,
         flags: run.flags,
       });
@@ -130,6 +130,10 @@ export class WorkflowTasks {
       next = await this.runLocals(worker, done.commands);
     }
     return outcome;
+  }
+
+  private activate(...given: Parameters<WorkflowRuntime['activate']>): Promise<Activated> {
+    return this.engine.timeline.during(this.engine.runtime.activate(...given));
   }
 
   private async runLocals(worker: Process, commands: readonly Command[]): Promise<Job[]> {
@@ -158,21 +162,23 @@ export class WorkflowTasks {
   /** Makes sure that there is an instance, rebuilt when it is gone. Answers how it differed from the history. */
   private async instance(run: Run, worker: Process): Promise<string | undefined> {
     if (run.instance) return undefined;
-    const workflow = await this.engine.runtime.create({
-      workflowId: run.workflowId,
-      runId: run.runId,
-      firstRunId: run.firstRunId,
-      workflowType: run.type,
-      taskQueue: run.taskQueue,
-      startedAt: run.startedAt,
-      randomSeed: run.randomSeed,
-      ...(run.parent ? { parent: { workflowId: run.parent.workflowId, runId: run.parent.runId } } : {}),
-      ...(run.continuedFrom ? { continuedFrom: run.continuedFrom } : {}),
-    });
+    const workflow = await this.engine.timeline.during(
+      this.engine.runtime.create({
+        workflowId: run.workflowId,
+        runId: run.runId,
+        firstRunId: run.firstRunId,
+        workflowType: run.type,
+        taskQueue: run.taskQueue,
+        startedAt: run.startedAt,
+        randomSeed: run.randomSeed,
+        ...(run.parent ? { parent: { workflowId: run.parent.workflowId, runId: run.parent.runId } } : {}),
+        ...(run.continuedFrom ? { continuedFrom: run.continuedFrom } : {}),
+      }),
+    );
     run.instance = { workflow, worker };
     if (run.committed.length > 0) this.engine.figures.replays += 1;
     for (const [index, activation] of run.committed.entries()) {
-      const done = await this.engine.runtime.activate(workflow, run.runId, activation, {
+      const done = await this.activate(workflow, run.runId, activation, {
         replaying: true,
         flags: run.flags,
       });
@@ -192,7 +198,7 @@ export class WorkflowTasks {
     if (worker === undefined) throw new Error('no worker polls');
     const differs = await this.instance(run, worker);
     if (differs !== undefined) throw new Error(differs);
-    const done = await this.engine.runtime.activate(
+    const done = await this.activate(
       run.instance!.workflow,
       run.runId,
       {

@@ -15,13 +15,19 @@ export interface Process {
   skewMs: number;
 }
 
-const current = new AsyncLocalStorage<Process | undefined>();
+const current = new AsyncLocalStorage<Process>();
 
 /** The process that is at work now; undefined for what is outside: the cloud, the engine, people. */
 export const currentProcess = (): Process | undefined => current.getStore();
 
+/**
+ * Runs `work` outside of every process, with nothing of its caller's context: what reaches the engine or the cloud must
+ * not carry a worker's deadline or activity along.
+ */
+export const outside: <T>(work: () => T) => T = AsyncLocalStorage.snapshot();
+
 /** Runs `work` as that process. */
-export const inProcess = <T>(process: Process | undefined, work: () => T): T => current.run(process, work);
+export const inProcess = <T>(process: Process, work: () => T): T => current.run(process, work);
 
 /**
  * Runs `task` when its process can: at once, later when it is stopped, never when it was killed.

@@ -10,6 +10,8 @@ export interface Timeline extends Clock {
   run(until: number): Promise<void>;
   /** Events so far. */
   readonly events: number;
+  /** Waits for work that takes turns of the real event loop, before the next event comes. */
+  during<T>(work: Promise<T>): Promise<T>;
 }
 
 interface Event {
@@ -22,8 +24,8 @@ interface Event {
   cancelled: boolean;
 }
 
-/** Turns of the event loop after each event. Everything in the simulation waits on promises only, so one drains it. */
-const turns = 1;
+/** More turns than this mean that some work waits for what only another event can bring. */
+const mostTurns = 100_000;
 
 /** More events than this in one instant mean that something goes round in circles. */
 const mostAtOnce = 200_000;
@@ -38,9 +40,19 @@ export function createTimeline(start: number, chance: Chance): Timeline {
   let events = 0;
   const queue: Event[] = [];
 
+  let busy = 0;
+
+  /** Everything in the simulation waits on promises only, which one turn drains, or says that it needs more turns. */
   const settle = async (): Promise<void> => {
-    for (let turn = 0; turn < turns; turn += 1) await new Promise<void>((resolve) => nextTurn(resolve));
+    for (let turn = 0; turn === 0 || busy > 0; turn += 1) {
+      if (turn > mostTurns) throw new Error('Work of an event does not end.');
+      await new Promise<void>((resolve) => nextTurn(resolve));
+    }
   };
+  const fail = (error: unknown): void => {
+    failure ??= { error };
+  };
+  let failure: { error: unknown } | undefined;
 
   const timeline: Timeline = {
     now: () => now,
@@ -84,10 +96,20 @@ export function createTimeline(start: number, chance: Chance): Timeline {
         if (atOnce > mostAtOnce) throw new Error(`Time stands still: ${mostAtOnce} events at ${now}.`);
         now = event.at;
         events += 1;
-        await event.task();
+        // Not awaited: a task may sleep until a later event.
+        void (async () => event.task())().catch(fail);
         await settle();
+        if (failure) throw failure.error;
       }
       now = Math.max(now, until);
+    },
+    async during(work) {
+      busy += 1;
+      try {
+        return await work;
+      } finally {
+        busy -= 1;
+      }
     },
     get events() {
       return events;
