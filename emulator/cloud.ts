@@ -26,6 +26,8 @@ export interface CloudOptions {
   addresses?: Addresses;
   /** Whether Azure's rate limits refuse calls. Default true. */
   strictThrottling?: boolean;
+  /** How long Azure DevOps waits for a sign of life of a job's agent. Default ten minutes. */
+  jobLockMs?: number;
 }
 
 /** What clients must know to use a cloud: the ready line of the process, with the secrets by value. */
@@ -98,6 +100,7 @@ export function createCloud(options: CloudOptions): Cloud {
     organization: identity.organization,
     projects: [identity.project],
     personalAccessToken: identity.personalAccessToken,
+    ...(options.jobLockMs === undefined ? {} : { jobLockMs: options.jobLockMs }),
     verifyBearer: (authorization) => tokens.verify(authorization, azureDevOpsAudiences) !== undefined,
   });
   const guest = createGuest(context, azureDevOps.handler);

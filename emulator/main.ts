@@ -29,6 +29,8 @@ function read() {
         scale: { type: 'string', default: '1' },
         seed: { type: 'string', default: '1' },
         'strict-throttling': { type: 'string', default: 'on' },
+        'azure-devops-url': { type: 'string' },
+        'job-lock-ms': { type: 'string' },
       },
     }).values;
   } catch (error) {
@@ -45,6 +47,10 @@ if (!(scale > 0) || !Number.isFinite(scale)) fail(`--scale must be a number abov
 const strict = flags['strict-throttling'];
 if (strict !== 'on' && strict !== 'off') fail(`--strict-throttling must be on or off; it is '${strict}'.`);
 
+const lock = flags['job-lock-ms'];
+const url = flags['azure-devops-url'];
+if (url !== undefined && !URL.canParse(url)) fail(`--azure-devops-url must be a URL; it is '${url}'.`);
+
 const served = await serveCloud({
   state: resolve(flags.state),
   host: flags.host,
@@ -54,6 +60,8 @@ const served = await serveCloud({
   scale,
   seed: wholeNumber('seed', flags.seed, Number.MAX_SAFE_INTEGER),
   strictThrottling: strict === 'on',
+  ...(lock === undefined ? {} : { jobLockMs: wholeNumber('job-lock-ms', lock, Number.MAX_SAFE_INTEGER) }),
+  ...(url === undefined ? {} : { azureDevOpsUrl: url.replace(/\/+$/, '') }),
 }).catch((error: unknown) => fail(error instanceof Error ? error.message : String(error)));
 
 let closing = false;

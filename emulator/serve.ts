@@ -26,6 +26,9 @@ export interface ServeOptions {
   scale?: number;
   seed?: number;
   strictThrottling?: boolean;
+  jobLockMs?: number;
+  /** Where clients and machines reach Azure DevOps when it is not at its own port: behind a proxy. No trailing slash. */
+  azureDevOpsUrl?: string;
 }
 
 /** The facts of a served cloud, with the files that hold what must not be printed. */
@@ -118,10 +121,18 @@ export async function serveCloud(options: ServeOptions): Promise<ServedCloud> {
     const addresses = {
       arm: secure,
       entra: secure,
-      azureDevOps: `${plain}:${String(azureDevOpsPort)}`,
+      azureDevOps: options.azureDevOpsUrl ?? `${plain}:${String(azureDevOpsPort)}`,
       control: `${plain}:${String(controlPort)}`,
     };
-    const cloud = createCloud({ clock, seed, scale, store, addresses, strictThrottling });
+    const cloud = createCloud({
+      clock,
+      seed,
+      scale,
+      store,
+      addresses,
+      strictThrottling,
+      ...(options.jobLockMs === undefined ? {} : { jobLockMs: options.jobLockMs }),
+    });
     const { clientSecret, personalAccessToken, ...facts } = cloud.facts;
     const clientSecretFile = join(state, 'secrets', 'client-secret');
     const personalAccessTokenFile = join(state, 'secrets', 'azure-devops-token');

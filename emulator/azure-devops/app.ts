@@ -16,6 +16,7 @@ import { stateOf, type OrganizationRecord } from './records.ts';
 import { addProjects, createService } from './service.ts';
 import { refreshOperation, requestOperations, sessionOperations } from './sessions.ts';
 import { blockedBody, createThrottle, delayHeaders } from './throttle.ts';
+import { defaultLockMs } from './jobs.ts';
 import { identify } from './identify.ts';
 
 /** What the embedded Azure DevOps is made with. */
@@ -32,6 +33,8 @@ export interface AzureDevOpsOptions {
   parallelism?: number;
   /** Refuses calls above this many in five minutes, per identity; default: no limit. */
   callsPerFiveMinutes?: number;
+  /** How long the server waits for a sign of life of a job's agent; default: ten minutes. */
+  jobLockMs?: number;
 }
 
 /** The embedded Azure DevOps. */
@@ -69,7 +72,10 @@ export function createAzureDevOps(context: CloudContext, options: AzureDevOpsOpt
   const throttle = createThrottle(clock, options.callsPerFiveMinutes ?? Number.POSITIVE_INFINITY);
 
   function start(record: OrganizationRecord): Service {
-    const service = createService(context, openOrganization(context, record), options.parallelism ?? Infinity);
+    const service = createService(context, openOrganization(context, record), {
+      parallelism: options.parallelism ?? Infinity,
+      lockMs: options.jobLockMs ?? defaultLockMs,
+    });
     services.set(record.name.toLowerCase(), service);
     return service;
   }

@@ -5,8 +5,11 @@ import { requestGroup, type Organization } from './organization.ts';
 import { createPoolQueue, goesBefore, type DemandClass, type PoolQueue } from './queue.ts';
 import type { AgentRecord, MessageRecord, RequestRecord, TaskResult } from './records.ts';
 
-/** How long the server waits for a sign of life of a job's agent before it gives the job up. From memory: typical. */
-export const lockMs = 600_000;
+/**
+ * How long the server waits for a sign of life of a job's agent before it gives the job up, unless the cloud is told
+ * otherwise. From memory: typical.
+ */
+export const defaultLockMs = 600_000;
 
 /** How long a cancelled job may take to stop before the server ends it; Azure DevOps' default `cancelTimeoutInMinutes`. */
 export const cancelTimeoutMs = 300_000;
@@ -34,7 +37,7 @@ export interface Jobs {
 export function createJobs(
   context: CloudContext,
   organization: Organization,
-  parallelism: number,
+  { parallelism, lockMs }: { parallelism: number; lockMs: number },
   wake: (agentId: number) => void,
 ): Jobs {
   const { clock, chance, latencies, ledger } = context;

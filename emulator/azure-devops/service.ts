@@ -6,16 +6,20 @@ import { createPresence, type Presence } from './presence.ts';
 import { createWaiters, type Waiters } from './waiters.ts';
 
 /** Puts the parts of one organisation together: jobs wake the polls of agents, agents that come wake the jobs. */
-export function createService(context: CloudContext, organization: Organization, parallelism: number): Service {
+export function createService(
+  context: CloudContext,
+  organization: Organization,
+  limits: { parallelism: number; lockMs: number },
+): Service {
   const parts: { waiters?: Waiters; presence?: Presence } = {};
-  const jobs = createJobs(context, organization, parallelism, (agentId) => {
+  const jobs = createJobs(context, organization, limits, (agentId) => {
     for (const session of organization.sessions.inGroup(String(agentId))) parts.waiters?.wake(session.id);
   });
   const presence = createPresence(context, organization, jobs, (left) => {
     parts.waiters = createWaiters(context.clock, left);
     return parts.waiters;
   });
-  return { context, organization, jobs, presence, parallelism };
+  return { context, organization, jobs, presence, parallelism: limits.parallelism };
 }
 
 /** Makes the projects that the organisation lacks, each with the pipeline `workload`. */

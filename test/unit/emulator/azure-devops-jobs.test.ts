@@ -157,6 +157,17 @@ describe('jobs that do not end by themselves', () => {
     expect((await onlyRequest(world, poolId)).result).toBe('abandoned');
   });
 
+  test('a lock that is told to be shorter ends sooner', async () => {
+    const world = createWorld({ jobLockMs: 90_000 });
+    const { poolId, queueId, machine } = await withAgent(world);
+    await queueBuild(world, queueId, { durationSeconds: '7200' });
+    await world.clock.advance(20 * minute);
+    expect((await onlyRequest(world, poolId)).result).toBeUndefined();
+    world.guest.stop(machine.id);
+    await world.clock.advance(91_000);
+    expect((await onlyRequest(world, poolId)).result).toBe('abandoned');
+  });
+
   test('a job that outlasts many renewals is not lost', async () => {
     const world = createWorld();
     const { poolId, queueId } = await withAgent(world);
