@@ -1,5 +1,6 @@
 import { AsyncResource } from 'node:async_hooks';
 import type { Chance, Clock } from '../../../emulator/core/context.ts';
+import { currentProcess, outside } from './process.ts';
 
 /**
  * The one queue of everything that will happen in a simulation. Time stands still while an event is at work and jumps
@@ -57,12 +58,12 @@ export function createTimeline(start: number, chance: Chance): Timeline {
   const timeline: Timeline = {
     now: () => now,
     at(at, task) {
-      // The context of who asked goes with the task, as with a real timer: it tells which process the task belongs to.
+      // A process's own context goes with its task, as with a real timer. What is outside has none to carry.
       const event: Event = {
         at: Math.max(at, now),
         tie: chance.uniform(),
         order: order++,
-        task: AsyncResource.bind(task),
+        task: currentProcess() === undefined ? task : AsyncResource.bind(task),
         cancelled: false,
       };
       push(queue, event);
@@ -97,7 +98,7 @@ export function createTimeline(start: number, chance: Chance): Timeline {
         now = event.at;
         events += 1;
         // Not awaited: a task may sleep until a later event.
-        void (async () => event.task())().catch(fail);
+        void outside(async () => event.task()).catch(fail);
         await settle();
         if (failure) throw failure.error;
       }
