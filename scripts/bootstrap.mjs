@@ -1,6 +1,7 @@
 #!/usr/bin/env node
-// The way in after a clone: `node scripts/bootstrap.mjs start|test|check|bench|odp [arguments]`. Runs on Node 20 or later
-// without any dependency, finds or fetches what is missing, says each step, and hands over.
+// The way in after a clone: `node scripts/bootstrap.mjs COMMAND [arguments]`, with the commands of the table
+// below. Runs on Node 20 or later without any dependency, finds or fetches what is missing, says each step, and hands
+// over.
 import { fileURLToPath } from 'node:url';
 import { ensureDependencies } from './lib/dependencies.mjs';
 import { handOver } from './lib/hand-over.mjs';
@@ -15,6 +16,7 @@ const commands = {
   test: (args) => ['scripts/test.ts', ...args],
   check: (args) => ['scripts/check.ts', ...args],
   bench: (args) => ['bench/main.ts', ...args],
+  simulate: (args) => ['test/simulation/main.ts', ...args],
 };
 
 const [name = '', ...args] = process.argv.slice(2);
