@@ -46,7 +46,31 @@ export interface Stack {
     registrations: Record<string, number>;
     jobs: Record<string, number>;
   }>;
-  close(): Promise<void>;
+  /** Where the state and the logs of all processes are. */
+  readonly folder: string;
+  /** Starts a worker beside the first one, from a document of its own. */
+  startWorker(options: WorkerOptions): Promise<Child>;
+  /** Ends the faults that are in force. */
+  clearFaults(): Promise<void>;
+  /** Ends every process; the folder goes too, unless it is to be kept for whoever looks into a failure. */
+  close(options?: { keep?: boolean }): Promise<void>;
+}
+
+/** One more worker. */
+export interface WorkerOptions {
+  /** Names its document and its log. */
+  name: string;
+  /** Its installation document, from that of the stack: other addresses, for a worker behind a proxy. */
+  document?: (installation: Installation) => Installation;
+  environment?: Readonly<Record<string, string>>;
+}
+
+/** Ports of the loopback interface. */
+export interface StackPorts {
+  engine: number;
+  arm: number;
+  azureDevOps: number;
+  control: number;
 }
 
 export interface StackOptions {
@@ -59,6 +83,12 @@ export interface StackOptions {
   /** Source of the worker process, without its ending; by default the product's. */
   workerProgram?: string;
   workerArguments?: string[];
+  /** Whether there is a worker from the start; by default there is. */
+  worker?: boolean;
+  /** By default free ones. */
+  ports?: StackPorts;
+  /** Further arguments of the embedded cloud. */
+  cloudArguments?: string[];
 }
 
 const readyMs = 60_000;
@@ -66,12 +96,7 @@ const readyMs = 60_000;
 /** Starts engine, cloud and worker in a folder of their own. */
 export async function startStack(options: StackOptions): Promise<Stack> {
   const folder = await mkdtemp(join(tmpdir(), 'odp-stack-'));
-  const [enginePort, armPort, azureDevOpsPort, controlPort] = [
-    await freePort(),
-    await freePort(),
-    await freePort(),
-    await freePort(),
-  ];
+  const ports = options.ports ?? (await freePorts());
   const installationFile = join(folder, 'installation.json');
   const { TEMPORAL_ADDRESS: _, ...environment } = process.env;
   const found = await resolveEngine({ environment, log: () => {} });
@@ -82,6 +107,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
   let engine: DevServer | undefined;
   let cloud: (Child & { ready: EmbeddedCloud }) | undefined;
   let worker: Child | undefined;
+  const others: Child[] = [];
   let client: OpenDevOpsPools | undefined;
 
   const starters: Record<ProcessName, () => Promise<void>> = {
@@ -89,7 +115,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
       engine = await startDevServer({
         executable,
         ip: '127.0.0.1',
-        port: enginePort,
+        port: ports.engine,
         uiPort: 0,
         headless: true,
         databaseFile: join(folder, 'engine.db'),
@@ -107,9 +133,10 @@ export async function startStack(options: StackOptions): Promise<Stack> {
           args: [
             `--state=${join(folder, 'cloud')}`,
             `--scale=${options.scale}`,
-            `--arm-port=${armPort}`,
-            `--azure-devops-port=${azureDevOpsPort}`,
-            `--control-port=${controlPort}`,
+            `--arm-port=${ports.arm}`,
+            `--azure-devops-port=${ports.azureDevOps}`,
+            `--control-port=${ports.control}`,
+            ...(options.cloudArguments ?? []),
           ],
           logFile: join(folder, 'cloud.log'),
           readyMs,
@@ -141,10 +168,10 @@ export async function startStack(options: StackOptions): Promise<Stack> {
   await Promise.all([starters.engine(), starters.cloud()]);
   const facts = cloud as unknown as { ready: EmbeddedCloud };
   const embedded = embeddedInstallationDocument(facts.ready, {
-    address: `127.0.0.1:${enginePort}`,
+    address: `127.0.0.1:${ports.engine}`,
     namespace: 'default',
   }) as { azureDevOps: { organizations: object[] } };
-  const others = await Promise.all(
+  const organizations = await Promise.all(
     (options.organizations ?? []).map(async ({ name, token }) => {
       const file = join(folder, `token-of-${name}`);
       await writeFile(file, token, { mode: 0o600 });
@@ -154,14 +181,14 @@ export async function startStack(options: StackOptions): Promise<Stack> {
   );
   const document = {
     ...embedded,
-    azureDevOps: { organizations: [...embedded.azureDevOps.organizations, ...others] },
+    azureDevOps: { organizations: [...embedded.azureDevOps.organizations, ...organizations] },
     ...(options.limits ? { limits: options.limits } : {}),
   };
   await writeFile(installationFile, JSON.stringify(document));
   const parsed = parseInstallation(document);
   if ('violations' in parsed) throw new Error(JSON.stringify(parsed.violations));
   const { installation } = parsed;
-  await starters.worker();
+  if (options.worker !== false) await starters.worker();
 
   const control = async (method: string, path: string, body?: unknown): Promise<unknown> => {
     const response = await eventually(() =>
@@ -214,13 +241,42 @@ export async function startStack(options: StackOptions): Promise<Stack> {
     fault: async (fault) => void (await control('POST', '/faults', fault)),
     addOrganization: async (name) => void (await control('POST', '/organizations', { name, projects: [] })),
     state: async () => (await control('GET', '/state')) as never,
-    async close() {
+    folder,
+    async startWorker({ name, document: change, environment: own }) {
+      const file = join(folder, `${name}.json`);
+      await writeFile(file, JSON.stringify(change?.(installation) ?? document));
+      const started = await startChild(
+        {
+          name,
+          program: 'workers/main',
+          args: ['--installation', file],
+          logFile: join(folder, `${name}.log`),
+          readyMs,
+          stop: never,
+          ...(own === undefined ? {} : { environment: own }),
+        },
+        (line) => line,
+      );
+      others.push(started);
+      return started;
+    },
+    clearFaults: async () => void (await control('DELETE', '/faults')),
+    async close({ keep = false } = {}) {
       await client?.close();
       const now = AbortSignal.abort();
-      await worker?.stop(now);
+      await Promise.all([...(worker ? [worker] : []), ...others].map((process) => process.stop(now)));
       await cloud?.stop(now);
       await engine?.stop();
-      await rm(folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 });
+      if (!keep) await rm(folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 });
     },
+  };
+}
+
+async function freePorts(): Promise<StackPorts> {
+  return {
+    engine: await freePort(),
+    arm: await freePort(),
+    azureDevOps: await freePort(),
+    control: await freePort(),
   };
 }

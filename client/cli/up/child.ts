@@ -24,6 +24,8 @@ export interface ChildOptions {
   logFile: string;
   readyMs: number;
   stop: AbortSignal;
+  /** Laid over the environment of this process. */
+  environment?: Readonly<Record<string, string>>;
 }
 
 /** Longest time for a child to end by itself; the worker lets running activities finish within it. */
@@ -40,13 +42,14 @@ const shownLogLines = 8;
  * @throws OdpError `NotStarted` with the end of its log
  */
 export async function startChild<Ready>(
-  { name, program, args, logFile, readyMs, stop }: ChildOptions,
+  { name, program, args, logFile, readyMs, stop, environment }: ChildOptions,
   parse: (line: unknown) => Ready,
 ): Promise<Child & { ready: Ready }> {
   const log = openSync(logFile, 'a', 0o600);
   const child = spawn(process.execPath, [...process.execArgv, projectProgram(program), ...args], {
     detached: true,
     windowsHide: true,
+    env: { ...process.env, ...environment },
     stdio: ['ignore', 'pipe', log],
   });
   closeSync(log);
