@@ -5,7 +5,9 @@ import type {
   PoolObservation,
   WatchedPool,
 } from '../domain/messages.ts';
-import type { Limits } from '../domain/limits.ts';
+import type { JobWithoutLease, LeaseWithoutJob, Remains, TagsAltered } from '../domain/audit/finding.ts';
+import type { AuditLook, AuditRepair } from '../domain/audit/report.ts';
+import type { AuditLimits, Limits } from '../domain/limits.ts';
 import type { ImageSpecification, MachineSpecification, PoolSpecification } from '../domain/pool-specification.ts';
 
 /**
@@ -126,6 +128,32 @@ export interface EngineActivities {
   unwatchPool(input: { organization: string; pool: string }): Promise<void>;
   /** Names of the agents of this pool whose workflows are open, from visibility: eventually consistent. */
   listOpenAgents(input: { pool: string }): Promise<string[]>;
+}
+
+/** What a repair came to; `message` where there is more to say. */
+export type RepairOutcome = Pick<AuditRepair, 'message'> & { outcome: 'done' | 'notNeeded' | 'busy' | 'unproven' };
+
+/**
+ * The activities of the auditor, on the task queue `azure`. Each repair looks once more at what it is about to change,
+ * for the list that found it is old by then. All heartbeat.
+ */
+export interface AuditActivities {
+  /**
+   * Lists the cloud, then Azure DevOps, then the open workflows, and compares them. A list that cannot be had is tried
+   * again twice; then the answer is incomplete and says why.
+   */
+  auditLook(input: { limits: Pick<AuditLimits, 'findingsMax'> }): Promise<AuditLook>;
+  /**
+   * Deletes what is left of an agent whose workflow is not open: deregisters first (the server's refusal is the commit
+   * point: `busy`), then deletes those of the given resources that carry all of our tags. Nothing else is touched.
+   */
+  removeRemains(remains: Remains): Promise<RepairOutcome>;
+  /** Writes our tags back on what belongs to an open agent; other tags stay as they are. */
+  restoreTags(altered: TagsAltered): Promise<RepairOutcome>;
+  /** Tells a lease how its job ended. */
+  tellLease(lease: LeaseWithoutJob): Promise<RepairOutcome>;
+  /** Tells an agent of the job that holds it. */
+  tellAgent(job: JobWithoutLease): Promise<RepairOutcome>;
 }
 
 /** What came of a delivery: nothing to say, or that there is no such open workflow, which is no failure. */

@@ -18,7 +18,13 @@ export const signalNames = {
 } as const;
 
 /** Names of the workflow types. */
-export const workflowTypes = { organization: 'organization', pool: 'pool', agent: 'agent', lease: 'lease' } as const;
+export const workflowTypes = {
+  organization: 'organization',
+  pool: 'pool',
+  agent: 'agent',
+  lease: 'lease',
+  audit: 'audit',
+} as const;
 
 /** One agent of one life of a pool: enough to name it everywhere. */
 export interface AgentIdentity {

@@ -17,6 +17,8 @@ export const workflowIds = {
   pool: (pool: string) => `pool/${pool}`,
   agent: (pool: string, agent: string) => `agent/${pool}/${agent}`,
   lease: (organization: string, requestId: number) => `lease/${organization}/${requestId}`,
+  /** Of an audit that an operator asked for; those of the schedule have ids of their own. */
+  auditByHand: 'audit/by-hand',
 } as const;
 
 /**
@@ -28,6 +30,9 @@ export const tagNames = {
   pool: 'odp-pool',
   agent: 'odp-agent',
 } as const;
+
+/** Id of the Temporal Schedule that starts the audits of an installation. */
+export const auditScheduleId = 'audit';
 
 /** Marker in an Azure DevOps agent pool's property bag: the installation that owns it, then the pool's name. */
 export const poolPropertyNames = { installation: 'odp.installation', pool: 'odp.pool' } as const;
@@ -54,6 +59,17 @@ const counterDigits = 6;
  */
 export function agentName(generation: string, counter: number): string {
   return `${generation}${counter.toString(36).padStart(counterDigits, '0')}`;
+}
+
+/** Whether a text is the name of an agent, of whatever pool: the form alone, which no placeholder has. */
+export function isAgentName(text: string): boolean {
+  return /^[0-9a-f]{9}[0-9a-z]{6}$/.test(text);
+}
+
+/** The pool and the agent that the id of an agent's workflow names; undefined when it is no such id. */
+export function agentOfWorkflowId(workflowId: string): { pool: string; agent: string } | undefined {
+  const [, pool, agent] = /^agent\/([^/]+)\/([^/]+)$/.exec(workflowId) ?? [];
+  return pool !== undefined && agent !== undefined && isAgentName(agent) ? { pool, agent } : undefined;
 }
 
 /** The name of the offline registration that carries an image's capabilities while no machine of it exists. */

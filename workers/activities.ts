@@ -2,6 +2,7 @@ import type { HttpClient } from '@azure/core-rest-pipeline';
 import type { TokenCredential } from '@azure/identity';
 import type { Client } from '@temporalio/client';
 import { createAgentActivities } from '../activities/agent.ts';
+import { createAuditActivities } from '../activities/audit/activities.ts';
 import { createAzureActivities } from '../activities/azure/activities.ts';
 import { createAzureClients } from '../activities/azure/clients.ts';
 import { createAzureCredential } from '../activities/azure/credential.ts';
@@ -12,6 +13,7 @@ import { createAgentRegistrar } from '../activities/devops/registrar.ts';
 import { createInstallationActivities } from '../activities/installation.ts';
 import type {
   AgentActivities,
+  AuditActivities,
   AzureActivities,
   DevOpsActivities,
   EngineActivities,
@@ -25,7 +27,7 @@ import { createDevOpsCredentials } from './devops-credentials.ts';
 /** The activities of each task queue, with real clients inside. */
 export interface WorkerActivities {
   local: InstallationActivities;
-  azure: AgentActivities & AzureActivities;
+  azure: AgentActivities & AzureActivities & AuditActivities;
   devops: DevOpsActivities & EngineActivities;
   observer: ObserverActivities;
 }
@@ -54,13 +56,16 @@ export function createActivities(options: {
     credentialFor: createDevOpsCredentials(installation, credential, readSecret),
     userAgent: 'open-devops-pools',
   });
+  const registrar = createAgentRegistrar(connections);
+  const sink = createObservationSink(client);
   return {
     local: createInstallationActivities(installation),
     azure: {
-      ...createAgentActivities({ azure, registrar: createAgentRegistrar(connections) }),
+      ...createAgentActivities({ azure, registrar }),
       ...createAzureActivities({ azure }),
+      ...createAuditActivities({ azure, connections, client, installation, registrar, sink }),
     },
     devops: { ...createDevOpsActivities({ connections }), ...createEngineActivities({ client }) },
-    observer: createObserverActivities({ connections, sink: createObservationSink(client) }),
+    observer: createObserverActivities({ connections, sink }),
   };
 }

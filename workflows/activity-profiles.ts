@@ -1,6 +1,7 @@
 import { ActivityCancellationType, proxyActivities, proxyLocalActivities } from '@temporalio/workflow';
 import type {
   AgentActivities,
+  AuditActivities,
   AzureActivities,
   DevOpsActivities,
   EngineActivities,
@@ -26,6 +27,27 @@ export const machines = proxyActivities<AgentActivities>({
   taskQueue: taskQueues.azure,
   startToCloseTimeout: '1h',
   retry: { initialInterval: '1s', backoffCoefficient: 2, maximumInterval: '1m' },
+});
+
+/**
+ * The auditor's looks. They are tried again before they answer with a gap; what still fails then is left to the next
+ * audit.
+ */
+export const auditLooks = proxyActivities<Pick<AuditActivities, 'auditLook'>>({
+  taskQueue: taskQueues.azure,
+  startToCloseTimeout: '5m',
+  scheduleToCloseTimeout: '10m',
+  heartbeatTimeout: '20s',
+  retry: { initialInterval: '5s', backoffCoefficient: 2, maximumAttempts: 5 },
+});
+
+/** The auditor's repairs. They give up, because the next audit finds what is still wrong. */
+export const auditRepairs = proxyActivities<Omit<AuditActivities, 'auditLook'>>({
+  taskQueue: taskQueues.azure,
+  startToCloseTimeout: '20m',
+  scheduleToCloseTimeout: '30m',
+  heartbeatTimeout: '20s',
+  retry: { initialInterval: '5s', backoffCoefficient: 2, maximumInterval: '1m', maximumAttempts: 5 },
 });
 
 /** Reads on Azure that answer within seconds, asked by a person who waits. */

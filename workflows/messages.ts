@@ -1,4 +1,5 @@
 import { defineQuery, defineSignal, defineUpdate } from '@temporalio/workflow';
+import type { AuditView } from '../domain/audit/report.ts';
 import type {
   AgentObservation,
   AgentReport,
@@ -60,3 +61,9 @@ export const watchPool = defineSignal<[WatchedPool]>(signalNames.watchPool);
 export const unwatchPool = defineSignal<[{ pool: string }]>(signalNames.unwatchPool);
 
 export const organizationView = defineQuery<{ organization: string; pools: WatchedPool[] }>('view');
+
+/** Lets an audit delete more than its cap, as it planned. Refused when none waits for it. */
+export const approveAudit = defineUpdate<{ approved: number }, []>('approve');
+
+/** What the audit does, and what it found and did so far. */
+export const auditView = defineQuery<AuditView>('view');

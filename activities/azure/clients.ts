@@ -56,6 +56,7 @@ export interface AzureClients {
    *
    * @param name as failures name the call
    * @param path with its query, `api-version` included, or an absolute URL of the same host
+   * @param sent the body, sent as JSON
    * @throws OutsideError for a status from 300 on, except 404
    */
   call(
@@ -64,6 +65,7 @@ export interface AzureClients {
     subscriptionId: string,
     path: string,
     signal?: AbortSignal,
+    sent?: unknown,
   ): Promise<RawAnswer>;
 }
 
@@ -103,14 +105,18 @@ export function createAzureClients(options: AzureClientsOptions): AzureClients {
     pollIntervalMs,
     compute: (subscriptionId) => open(subscriptionId).client,
     pace: (kind, subscriptionId, signal) => open(subscriptionId)[kind].enter(signal),
-    call: (name, method, subscriptionId, path, signal) =>
+    call: (name, method, subscriptionId, path, signal, sent) =>
       captured(
         name,
         async () => {
           const request = createPipelineRequest({
             url: new URL(path, endpoint).href,
             method,
-            headers: createHttpHeaders({ accept: 'application/json' }),
+            headers: createHttpHeaders({
+              accept: 'application/json',
+              ...(sent === undefined ? {} : { 'content-type': 'application/json' }),
+            }),
+            ...(sent === undefined ? {} : { body: JSON.stringify(sent) }),
             ...(signal ? { abortSignal: signal } : {}),
           });
           const response = await open(subscriptionId).client.pipeline.sendRequest(httpClient, request);

@@ -85,8 +85,22 @@ async function listLeftovers(
   return all.filter(({ tags }) => carriesAll(tags, own));
 }
 
-/** Deletes and waits until the resource is not found: a delete that was only accepted proves nothing. */
-async function removeResource(
+/** The api-version by which a kind of resource that agents have is read and deleted; undefined for any other kind. */
+export function apiVersionOf(type: string): string | undefined {
+  return kinds.find((kind) => sameText(kind.type, type))?.apiVersion;
+}
+
+/** The place of a kind in the order in which what an agent has must go. */
+export function removalOrder(type: string): number {
+  return kinds.findIndex((kind) => sameText(kind.type, type));
+}
+
+/**
+ * Deletes and waits until the resource is not found: a delete that was only accepted proves nothing.
+ *
+ * @param path the resource's id with an api-version
+ */
+export async function removeResource(
   clients: AzureClients,
   subscriptionId: string,
   path: string,

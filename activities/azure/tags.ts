@@ -8,7 +8,10 @@ export const keyTagName = 'odp-key';
 const teamTagLimit = 20;
 
 /** The tags that together prove that a resource belongs to this agent. */
-export function ownTags(identity: AgentIdentity, workflowId: string): Record<string, string> {
+export function ownTags(
+  identity: Pick<AgentIdentity, 'installation' | 'pool'> & Partial<AgentIdentity>,
+  workflowId: string,
+): Record<string, string> {
   return {
     [tagNames.installation]: identity.installation,
     [tagNames.pool]: identity.pool,

@@ -5,7 +5,7 @@ import { found } from '../errors.ts';
 import type { WireAgent, WireJobRequest, WireList } from './wire.ts';
 
 /** `jobrequests` was never released beyond a preview. */
-const jobRequestsVersion = '7.1-preview.1';
+export const jobRequestsVersion = '7.1-preview.1';
 
 /** More than this many jobs that ended in one tick are asked for in one call. */
 const oneByOneMax = 3;

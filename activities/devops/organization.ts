@@ -95,7 +95,7 @@ export function nameTaken({ specification }: CheckPoolInput, pool: WirePool): Vi
 }
 
 /** A property's text: bare, or wrapped as the server wraps values of property bags. */
-function propertyText(pool: WirePool, name: string): string | undefined {
+export function propertyText(pool: WirePool, name: string): string | undefined {
   const property = pool.properties?.[name];
   const value =
     typeof property === 'object' && property !== null ? (property as { $value?: unknown }).$value : property;

@@ -15,6 +15,8 @@ export interface WireAgent {
   name: string;
   status: 'online' | 'offline';
   enabled?: boolean;
+  /** ISO 8601. */
+  createdOn?: string;
   userCapabilities?: Record<string, string>;
   authorization?: { clientId?: string; authorizationUrl?: string };
   assignedRequest?: WireJobRequest | null;

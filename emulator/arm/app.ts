@@ -13,6 +13,7 @@ import type { QuotaLimit } from './quota.ts';
 import type { OperationRecord } from './records.ts';
 import { addResourceRoutes, completeDeletion } from './resources.ts';
 import { addScopeRoutes } from './scopes.ts';
+import { addTagRoutes } from './tags.ts';
 import { createArmState } from './state.ts';
 import { createAddressBook } from './subnets.ts';
 
@@ -65,6 +66,7 @@ export function createArm(
   const app = new Hono({ getPath: (request) => new URL(request.url).pathname.toLowerCase().replace(/(?<=.)\/$/, '') });
   const gateway = createGateway(state, app);
   addScopeRoutes(gateway, parts);
+  addTagRoutes(gateway, state);
   addMachineRoutes(gateway, parts);
   addResourceRoutes(gateway, parts);
   addCatalogueRoutes(gateway, state);

@@ -239,12 +239,13 @@ export function addScopeRoutes(gateway: Gateway, parts: MachineParts): void {
 
   function list(call: Call, scope: (record: Readonly<ResourceRecord>) => boolean): Answer {
     const select = parseFilter(call.url.searchParams.get('$filter'));
+    const expanded = parseExpand(call.url.searchParams.get('$expand'));
     const all = [...listed(state, call, state.machines), ...listed(state, call, state.resources)]
       .filter((record) => scope(record) && select(record))
       .sort((a, b) => a.position - b.position);
     const size = Math.min(Number(call.url.searchParams.get('$top') ?? pageSize) || pageSize, pageSize);
     const { items, nextLink } = page(all, call.url, call.origin, size);
-    const value = items.map(({ id, name, type, location, tags, zones, sku, managedBy }) => ({
+    const value = items.map(({ id, name, type, location, tags, zones, sku, managedBy, createdAt }) => ({
       id,
       name,
       type,
@@ -253,6 +254,7 @@ export function addScopeRoutes(gateway: Gateway, parts: MachineParts): void {
       ...(zones === undefined ? {} : { zones }),
       ...(sku === undefined ? {} : { sku }),
       ...(managedBy === undefined ? {} : { managedBy }),
+      ...(expanded.createdTime ? { createdTime: new Date(createdAt).toISOString() } : {}),
     }));
     return { status: 200, body: { value, ...(nextLink === undefined ? {} : { nextLink }) } };
   }
@@ -271,6 +273,19 @@ export function addScopeRoutes(gateway: Gateway, parts: MachineParts): void {
       return list(call, (record) => record.resourceGroup.toLowerCase() === name);
     },
   });
+}
+
+/** Source: `Resources - List`, `$expand`: createdTime, changedTime and provisioningState, joined by commas. */
+function parseExpand(expand: string | null): { createdTime: boolean } {
+  const names = (expand ?? '').split(',').filter((name) => name !== '');
+  for (const name of names) {
+    if (name.toLowerCase() === 'createdtime') continue;
+    throw new ArmError(501, {
+      code: 'NotEmulated',
+      message: `The embedded cloud expands createdTime in a list of resources, not '${name}'.`,
+    });
+  }
+  return { createdTime: names.length > 0 };
 }
 
 /** `tagName eq 'a' and tagValue eq 'b'`, `resourceType eq`, `resourceGroup eq`, `location eq`, `name eq`. */
