@@ -8,12 +8,14 @@ import {
   bundleWorkflowCode,
   NativeConnection,
   type NativeConnectionOptions,
+  Runtime,
   Worker,
   type WorkerOptions,
 } from '@temporalio/worker';
 import type { Installation } from '../domain/installation.ts';
 import { taskQueues } from '../domain/names.ts';
 import { createActivities } from './activities.ts';
+import { keepAuditSchedule } from './audit-schedule.ts';
 import { installLogger } from './logger.ts';
 import { readSecret } from './secrets.ts';
 
@@ -91,7 +93,16 @@ export async function startWorkers(installation: Installation, options: WorkersO
       maxHeartbeatThrottleInterval,
     }),
   ]);
-  const finished = Promise.all(workers.map((worker) => worker.run())).then(() => connection.close());
+  const stopping = new AbortController();
+  const scheduling = keepAuditSchedule(client, installation, {
+    signal: stopping.signal,
+    refused: (error) => Runtime.instance().logger.error('audits are not scheduled yet', { error: String(error) }),
+  });
+  const finished = Promise.all(workers.map((worker) => worker.run())).then(async () => {
+    stopping.abort();
+    await scheduling;
+    await connection.close();
+  });
   return { finished, stop: () => workers.forEach((worker) => worker.shutdown()) };
 }
 

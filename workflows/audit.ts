@@ -177,6 +177,7 @@ class Audit {
 
   private outcome(): AuditReport['outcome'] {
     if (!this.complete) return 'incomplete';
+    if (this.repairs.length === 0) return 'clean';
     const settled: AuditRepair['outcome'][] = ['done', 'notNeeded'];
     return this.repairs.every(({ outcome }) => settled.includes(outcome)) ? 'repaired' : 'unfinished';
   }

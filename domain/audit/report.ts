@@ -43,7 +43,7 @@ export type AuditPhase = 'looking' | 'confirming' | 'repairing' | 'awaitingAppro
 /** How an audit ended, and everything that it did. Its size is bounded by `findingsMax`. */
 export interface AuditReport {
   /**
-   * `clean`: nothing to do. `repaired`: everything that was found is settled. `unfinished`: some of it is not, the next
+   * `clean`: nothing to do, or nothing that two looks agree on. `repaired`: everything that was found is settled. `unfinished`: some of it is not, the next
    * audit takes it up. `incomplete`: a list had a gap, so nothing was deleted. `notApproved`: more would have been deleted
    * than the cap allows, and nobody approved. `planned`: a dry run.
    */
