@@ -90,11 +90,9 @@ function arrange(schedule: Schedule, world: World, people: People, nemesis: Neme
       at(until, () => void cloud.context.faults.remove(id));
     });
   }
-  const audit = (schedule.limits as { audit?: { everyMs: number } }).audit;
-  if (audit && world.workers.have('auditLook')) {
-    for (let ms = audit.everyMs; ms < schedule.endMs; ms += audit.everyMs) {
-      at(ms, () => people.audit(`audit/scheduled-${new Date(simulationStart + ms).toISOString()}`));
-    }
+  const { everyMs } = schedule.limits.audit;
+  for (let ms = everyMs; ms < schedule.endMs; ms += everyMs) {
+    at(ms, () => people.audit(`audit/scheduled-${new Date(simulationStart + ms).toISOString()}`));
   }
 }
 

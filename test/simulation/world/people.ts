@@ -1,4 +1,6 @@
 import { ApplicationFailure } from '@temporalio/common';
+import type { AuditInput } from '../../../domain/audit/report.ts';
+import { installationLimits } from '../../../domain/installation.ts';
 import type { PoolInput } from '../../../domain/messages.ts';
 import { workflowTypes } from '../../../domain/messages.ts';
 import { taskQueues, workflowIds } from '../../../domain/names.ts';
@@ -39,7 +41,7 @@ export interface People {
 export function createPeople(world: World): People {
   const { engine, timeline, cloud, installation, journal } = world;
   const updateIds = world.chance;
-  const limits = installation.limits;
+  const limits = installationLimits(installation);
   const people: People = {
     refused: [],
     accepted: [],
@@ -61,15 +63,16 @@ export function createPeople(world: World): People {
     },
     queue,
     audit(workflowId) {
-      if (engine.down || !world.workers.have('auditLook')) return;
+      if (engine.down) return;
       // The engine's schedule skips a run while the one before it goes on.
-      const open = engine.allRuns().some((run) => run.type === 'audit' && run.status === 'running');
+      const open = engine.allRuns().some((run) => run.type === workflowTypes.audit && run.status === 'running');
       if (open) return;
+      const input: AuditInput = { limits: limits.audit };
       engine.startRun({
         workflowId,
-        type: 'audit',
+        type: workflowTypes.audit,
         taskQueue: taskQueues.workflows,
-        input: encodeAll([{ installation: installation.name, dryRun: false, limits: (limits as never)['audit'] }]),
+        input: encodeAll([input]),
       });
     },
   };
@@ -81,7 +84,7 @@ export function createPeople(world: World): People {
     await told(`apply ${pool}`, async () => {
       const workflowId = workflowIds.pool(pool);
       if (!engine.openRun(workflowId)) {
-        const input: PoolInput = { pool, installation: installation.name, limits: limits as PoolInput['limits'] };
+        const input: PoolInput = { pool, installation: installation.name, limits };
         engine.startRun({
           workflowId,
           type: workflowTypes.pool,

@@ -47,11 +47,6 @@ export class Workers implements WorkerPool {
     return process;
   }
 
-  /** Whether the workers know an activity of this name. */
-  have(activity: string): boolean {
-    return this.members.some(({ activities }) => activity in activities);
-  }
-
   /** Those that run now, also stopped ones. */
   get alive(): Process[] {
     return this.members.flatMap(({ process }) => (process.alive ? [process] : []));
