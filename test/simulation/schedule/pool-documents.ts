@@ -1,7 +1,7 @@
 import type { Draw } from './draw.ts';
 
 /** Where pools are made; what the embedded cloud is called in every simulation (`emulator/core/facts.ts`). */
-const place = {
+export const place = {
   location: 'westeurope',
   organizationUrl: 'https://dev.azure.invalid/contoso',
   project: 'samples',
