@@ -85,7 +85,9 @@ function remains(
 ): Remains[] {
   const poolsOf = Map.groupBy(listing.agentPools, ({ pool }) => pool);
   const found: Remains[] = [];
-  for (const resources of owned.values()) {
+  for (const listed of owned.values()) {
+    // Two looks must name the same subject, in whatever order a list comes.
+    const resources = listed.toSorted((one, other) => (one.id < other.id ? -1 : 1));
     const [first] = resources;
     const owner = first && ownerOf(first, listing.installation);
     if (!first || !owner || openAgents.has(owner.agent)) continue;

@@ -77,9 +77,10 @@ export function isRemains(finding: Finding): finding is Remains {
   );
 }
 
-/** The same finding in two looks has the same key. */
-export function findingKey({ kind, subject }: Finding): string {
-  return `${kind} ${subject.toLowerCase()}`;
+/** The same finding in two looks has the same key; of one resource, two owners are two findings. */
+export function findingKey(finding: Finding): string {
+  const owner = 'owner' in finding ? finding.owner : '';
+  return `${finding.kind} ${finding.subject.toLowerCase()} ${owner}`;
 }
 
 /** The oldest first; what has no age comes last, and equals in the order of their subjects. */
