@@ -27,7 +27,7 @@ export interface ObserverOptions {
 }
 
 /** How often the cursor is offered to the SDK, which sends what it finds useful. */
-const beatMs = 500;
+const beatMs = 1_000;
 
 /** Share of the interval by which looks wander, to and fro, so that pools do not fall into step. */
 const jitter = 0.05;
