@@ -14,6 +14,7 @@ import {
   createMachine,
   deleteMachine,
   findMachine,
+  isOwn,
   isStatus,
   resumeCreate,
   resumeDelete,
@@ -152,7 +153,7 @@ export function createAgentActivities(options: AgentActivitiesOptions): AgentAct
     const own = ownTags(identity, workflowId);
     if (progress.value.poller !== undefined) await resumeDelete(azure, reference, progress.value.poller, signal);
     const existing = await findMachine(azure, reference, signal);
-    if (existing && carriesAll(existing.tags, own)) {
+    if (existing && (await isOwn(azure, existing, own, signal))) {
       if (existing.provisioningState?.toLowerCase() !== 'deleting') {
         await azure.pace('deletes', machine.subscriptionId, signal);
         await deleteMachine(azure, reference, {

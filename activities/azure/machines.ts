@@ -2,6 +2,7 @@ import { restorePoller, type VirtualMachine } from '@azure/arm-compute';
 import { OutsideError, toApplicationFailure } from '../errors.ts';
 import { captured } from './capture.ts';
 import type { AzureClients } from './clients.ts';
+import { carriesAll } from './tags.ts';
 
 /** Where one machine is, or would be. */
 export interface MachineReference {
@@ -16,6 +17,9 @@ export const calls = {
   get: 'virtualMachines.get',
   delete: 'virtualMachines.delete',
 } as const;
+
+/** In which network interfaces are read. */
+const networkApiVersion = '2024-05-01';
 
 /** Noted as soon as Azure has accepted an operation, so that a later attempt resumes it. */
 export type OnAccepted = (poller: string) => void;
@@ -41,6 +45,26 @@ export async function findMachine(
     if (isStatus(error, 404)) return undefined;
     throw error;
   }
+}
+
+/**
+ * Whether a machine is the one that `own` names: by its tags, or, where somebody overwrote them, by those of its network
+ * interface, which came into being with it. A name alone never proves ownership.
+ */
+export async function isOwn(
+  clients: AzureClients,
+  machine: VirtualMachine,
+  own: Readonly<Record<string, string>>,
+  signal: AbortSignal,
+): Promise<boolean> {
+  if (carriesAll(machine.tags, own)) return true;
+  for (const { id } of machine.networkProfile?.networkInterfaces ?? []) {
+    const [, , subscriptionId = ''] = id?.split('/') ?? [];
+    const path = `${id}?api-version=${networkApiVersion}`;
+    const { status, body } = await clients.call('resources.get', 'GET', subscriptionId, path, signal);
+    if (status !== 404 && carriesAll((body as { tags?: Record<string, string> }).tags, own)) return true;
+  }
+  return false;
 }
 
 /**
