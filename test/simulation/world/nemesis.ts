@@ -162,7 +162,7 @@ export function createNemesis(world: World): Nemesis {
       return;
     }
     const id = await plant(what, name, tags);
-    remember('orphanPlanted', id);
+    if (id !== undefined) remember('orphanPlanted', id);
   }
 
   async function plantForeign(what: 'otherInstallation' | 'untagged'): Promise<void> {
@@ -176,6 +176,7 @@ export function createNemesis(world: World): Nemesis {
             [tagNames.agent]: `agent/p/0aa0aa0aa${String(planted).padStart(6, '0')}`,
           };
     const id = await plant(planted % 2 === 0 ? 'disk' : 'networkInterface', name, tags);
+    if (id === undefined) return;
     nemesis.foreign.push(id);
     journal.note('nemesis', `foreignPlanted ${id}`);
   }
@@ -184,25 +185,24 @@ export function createNemesis(world: World): Nemesis {
     what: 'machine' | 'disk' | 'networkInterface',
     name: string,
     tags: Record<string, string>,
-  ): Promise<string> {
+  ): Promise<string | undefined> {
     if (what === 'disk') {
-      const id = `${group}/providers/Microsoft.Compute/disks/${name}`;
-      await arm('PUT', id, versions.disks, {
+      const id = `${group}/providers/Microsoft.Compute/disks/${name}-os`;
+      return await put(id, versions.disks, {
         location,
         tags,
         properties: { creationData: { createOption: 'Empty' }, diskSizeGB: 4 },
       });
-      return id;
     }
-    const nic = `${group}/providers/Microsoft.Network/networkInterfaces/${name}`;
-    await arm('PUT', nic, versions.network, {
+    const nic = `${group}/providers/Microsoft.Network/networkInterfaces/${name}-nic`;
+    const made = await put(nic, versions.network, {
       location,
       tags,
       properties: { ipConfigurations: [{ name: 'primary', properties: { subnet: { id: subnetId } } }] },
     });
-    if (what === 'networkInterface') return nic;
+    if (what === 'networkInterface' || made === undefined) return made;
     const id = `${group}/providers/Microsoft.Compute/virtualMachines/${name}`;
-    await arm('PUT', id, versions.machines, {
+    return await put(id, versions.machines, {
       location,
       tags,
       properties: {
@@ -224,7 +224,12 @@ export function createNemesis(world: World): Nemesis {
         networkProfile: { networkInterfaces: [{ id: nic, properties: { primary: true, deleteOption: 'Delete' } }] },
       },
     });
-    return id;
+  }
+
+  /** Undefined where a fault of the schedule refused it. */
+  async function put(id: string, version: string, body: object): Promise<string | undefined> {
+    const { status } = await arm('PUT', id, version, body);
+    return status < 300 ? id : undefined;
   }
 
   async function machines(): Promise<ListedMachine[]> {
