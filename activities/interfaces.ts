@@ -141,8 +141,10 @@ export interface AuditActivities {
   /**
    * Lists the cloud, then Azure DevOps, then the open workflows, and compares them. A list that cannot be had is tried
    * again twice; then the answer is incomplete and says why.
+   *
+   * @param input `at`: the engine's time, milliseconds since the epoch: ages must not depend on a worker's own clock
    */
-  auditLook(input: { limits: Pick<AuditLimits, 'findingsMax'> }): Promise<AuditLook>;
+  auditLook(input: { at: number; limits: Pick<AuditLimits, 'findingsMax'> }): Promise<AuditLook>;
   /**
    * Deletes what is left of an agent whose workflow is not open: deregisters first (the server's refusal is the commit
    * point: `busy`), then deletes those of the given resources that carry all of our tags. Nothing else is touched.

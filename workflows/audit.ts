@@ -71,7 +71,7 @@ class Audit {
     try {
       const look = await auditLooks.auditLook.executeWithOptions(
         { summary, priority: { priorityKey: priorities.reconcile } },
-        [{ limits: { findingsMax } }],
+        [{ at: Date.now(), limits: { findingsMax } }],
       );
       this.counts = look.counts;
       this.last = look;
@@ -89,7 +89,7 @@ class Audit {
   }
 
   private async lookAgain(first: AuditLook): Promise<AuditLook | undefined> {
-    const wait = Math.max(1, first.at + confirmationMs(first, this.input.limits) - Date.now());
+    const wait = confirmationMs(first, this.input.limits);
     this.enter('confirming', Date.now() + wait);
     await sleep(wait, { summary: `confirm ${first.findings.length} findings` });
     return await this.look('look again');

@@ -7,9 +7,9 @@ import { removeRemains, restoreTags, tellAgent, tellLease, type RepairOptions } 
 /** The activities of the auditor. */
 export function createAuditActivities(options: RepairOptions): AuditActivities {
   return {
-    auditLook: ({ limits }) =>
+    auditLook: (input) =>
       classified('Audit_Look', () =>
-        withProgress((_progress, signal, attempt) => look(options, limits.findingsMax, { signal, attempt })),
+        withProgress((_progress, signal, attempt) => look(options, input, { signal, attempt })),
       ),
     removeRemains: (remains) => classified('Audit_Remove', () => removeRemains(options, remains)),
     restoreTags: (altered) => classified('Audit_RestoreTags', () => restoreTags(options, altered)),

@@ -9,6 +9,7 @@ import { ownTags } from '../azure/tags.ts';
 import type { DevOpsConnections } from '../devops/connections.ts';
 import { forEach } from '../devops/each.ts';
 import { failureOf, toApplicationFailure } from '../errors.ts';
+import type { AuditActivities } from '../interfaces.ts';
 import { askForMachine, listTagged, subscriptionOf } from './cloud.ts';
 import { listAgentPool, listOwnAgentPools } from './devops.ts';
 import { listOpenAgents, listOpenLeases, listOpenPools, viewAgent, viewPool } from './engine.ts';
@@ -49,7 +50,7 @@ type Had = <T>(
  */
 export async function look(
   options: AuditOptions,
-  findingsMax: number,
+  { at, limits }: Parameters<AuditActivities['auditLook']>[0],
   { signal, attempt }: { signal: AbortSignal; attempt: number },
 ): Promise<AuditLook> {
   const { azure, connections, client, installation } = options;
@@ -76,7 +77,6 @@ export async function look(
     return list ?? [];
   };
 
-  const at = azure.clock.now();
   const scopes = await scopesOf(options, had);
 
   const resources: ListedResource[] = [];
@@ -127,7 +127,7 @@ export async function look(
     workflowsComplete: !gaps.workflows,
     complete: !gaps.workflows && !gaps.other,
   };
-  return { ...compare(listing, findingsMax), problems: problems.slice(0, problemsMax) };
+  return { ...compare(listing, limits.findingsMax), problems: problems.slice(0, problemsMax) };
 }
 
 /**

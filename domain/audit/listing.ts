@@ -6,7 +6,7 @@ import type { AgentState } from '../agent-state.ts';
  */
 export interface Listing {
   installation: string;
-  /** Before the first list was asked for. */
+  /** Before the first list was asked for, by the engine's clock. */
   at: number;
   /** Everything that carries the tag of this installation. */
   resources: ListedResource[];
