@@ -125,7 +125,7 @@ export interface RosterEntry {
   /** Image name. */
   i: string;
   /** Phase. */
-  p: 'creating' | 'ready' | 'busy' | 'returning';
+  p: 'creating' | 'ready' | 'busy' | 'offline' | 'returning';
   /** Since, milliseconds since the epoch. */
   s: number;
   /** Set once it is done: it served its job or was told to return, so it never becomes ready again. */

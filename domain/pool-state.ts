@@ -109,7 +109,8 @@ function phaseAfter(entry: RosterEntry, standing: PoolObservation['agents'][numb
     case 'free':
       return entry.p === 'busy' || entry.d ? 'returning' : 'ready';
     case 'offline':
-      return entry.p === 'creating' ? 'creating' : 'returning';
+      if (entry.p === 'creating') return 'creating';
+      return entry.p === 'busy' || entry.d ? 'returning' : 'offline';
     case 'missing':
       return entry.p === 'creating' ? 'creating' : 'returning';
   }
@@ -173,7 +174,7 @@ export function planningInput(
     agents: state.roster.map(({ n, i, p, s }) => ({
       name: n,
       image: i,
-      phase: p === 'creating' && now - s > overdueMs ? 'returning' : p,
+      phase: p === 'creating' && now - s > overdueMs ? 'offline' : p,
       since: s,
     })),
     holds: state.holds.filter(({ until }) => until > now),

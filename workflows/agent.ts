@@ -193,7 +193,11 @@ class AgentLife {
       };
     }
     if (this.offlineSince !== undefined) {
-      return { wait: limits.offlineMs, summary: 'longest silence', over: () => 'it went offline' };
+      return {
+        wait: limits.offlineMs,
+        summary: 'longest silence',
+        over: () => 'it was offline or disabled for too long',
+      };
     }
     return { wait: limits.lifetimeMs, summary: 'longest wait for a job', over: () => 'its lifetime is over' };
   }
@@ -302,10 +306,10 @@ class AgentLife {
     this.registrationId ??= observation.registrationId;
     if (observation.online) {
       this.receipt.onlineAt ??= observation.sequence;
-      this.offlineSince = undefined;
-    } else if (this.receipt.onlineAt !== undefined) {
-      this.offlineSince ??= observation.sequence;
     }
+    // Disabled by somebody at the server, it serves nobody, as if it were away. It is never enabled against their will.
+    if (observation.online && observation.enabled) this.offlineSince = undefined;
+    else if (this.receipt.onlineAt !== undefined) this.offlineSince ??= observation.sequence;
     if (this.facets.registration === 'registered' && observation.online) {
       // A job that comes with it is about to be served; the state then goes straight to Allocated.
       this.change({ registration: 'online' }, 'online', this.unservedJob() === undefined);

@@ -53,7 +53,7 @@ export function planCapacity(input: PlanningInput): Plan {
 function closingPlan({ agents, images }: Tallies, unknown: Remark[]): Plan {
   return {
     commands: agents
-      .filter(({ phase }) => phase === 'ready' || phase === 'creating')
+      .filter(({ phase }) => phase !== 'busy' && phase !== 'returning')
       .toSorted(longestFirst)
       .map(({ name }) => ({ kind: 'retire', agent: name, reason: closingReason })),
     remarks: [
@@ -92,7 +92,7 @@ function createForStandby(allotments: readonly Allotment[], counts: PlanningInpu
 /** No job can ask for these any more, so they go at once, also in creation. A busy one serves its job first. */
 function retireStrays({ strays }: Tallies): Command[] {
   return strays
-    .filter(({ phase }) => phase === 'ready' || phase === 'creating')
+    .filter(({ phase }) => phase !== 'busy' && phase !== 'returning')
     .map(({ name, image }) => ({ kind: 'retire', agent: name, reason: imageRemovedReason(image) }));
 }
 

@@ -8,6 +8,8 @@ export type AgentPhase =
   | 'ready'
   /** A job request is assigned to it. */
   | 'busy'
+  /** Not connected, late, or disabled by somebody: holds a machine and serves nobody, but may come back. */
+  | 'offline'
   /** On its way out: still holds a machine, so it counts towards the maximum, but serves nobody. */
   | 'returning';
 

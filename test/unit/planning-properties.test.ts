@@ -5,7 +5,7 @@ import type { AgentPhase, PlanningAgent, PlanningInput } from '../../domain/plan
 import { carriedOut, creates, now, retires } from './planning-support.ts';
 
 const imageNames = ['ubuntu', 'debian', 'windows', 'macos'];
-const phases: AgentPhase[] = ['creating', 'ready', 'busy', 'returning'];
+const phases: AgentPhase[] = ['creating', 'ready', 'busy', 'offline', 'returning'];
 
 /** Small numbers, for the interesting cases are where the sums meet the maximum; sometimes a flood. */
 const jobCount = fc.oneof(
@@ -76,7 +76,7 @@ describe('whatever the pool looks like, a plan', () => {
         const retired = retires(planCapacity(pool));
         expect(new Set(retired).size).toBe(retired.length);
         for (const name of retired) {
-          expect(['ready', 'creating']).toContain(pool.agents.find((agent) => agent.name === name)?.phase);
+          expect(['ready', 'creating', 'offline']).toContain(pool.agents.find((agent) => agent.name === name)?.phase);
         }
       }),
     );
@@ -141,9 +141,9 @@ describe('whatever the pool looks like, a plan', () => {
         for (let turn = 0; turn < 60; turn++) {
           const plan = planCapacity(current);
           const { agents } = carriedOut(current, plan);
-          const leaving = agents.filter(({ phase }) => phase === 'returning').length;
+          const leaving = agents.filter(({ phase }) => phase === 'returning' || phase === 'offline').length;
           if (plan.commands.length === 0 && leaving === 0 && plan.nextAt === undefined) return;
-          const remaining = agents.filter(({ phase }) => phase !== 'returning');
+          const remaining = agents.filter(({ phase }) => phase !== 'returning' && phase !== 'offline');
           current = {
             ...current,
             agents: remaining.map((agent, index) => ({ ...agent, name: `turn-${turn}-${index}` })),
@@ -217,7 +217,7 @@ describe('whatever the pool looks like, a plan', () => {
           });
           current = {
             ...current,
-            agents: started.filter(({ phase }) => phase !== 'returning'),
+            agents: started.filter(({ phase }) => phase !== 'returning' && phase !== 'offline'),
             now: current.now + 60_000,
           };
         }

@@ -55,7 +55,7 @@ describe('what the observer tells a pool', () => {
     const state = stateWith({ n: 'a', i: 'ubuntu', p: 'ready', s: 0 });
 
     applyObservation(state, observation(1, [{ name: 'a', standing: 'offline' }]));
-    expect(state.roster[0]?.p).toBe('returning');
+    expect(state.roster[0]?.p).toBe('offline');
 
     applyObservation(state, observation(2, [{ name: 'a', standing: 'free' }]));
     expect(state.roster[0]?.p).toBe('ready');
@@ -170,7 +170,7 @@ describe('what planning is told', () => {
 
     const { agents } = planningInput(state, specification, now, overdueMs);
 
-    expect(agents).toEqual([{ name: 'a', image: 'ubuntu', phase: 'returning', since: now - overdueMs - 1 }]);
+    expect(agents).toEqual([{ name: 'a', image: 'ubuntu', phase: 'offline', since: now - overdueMs - 1 }]);
   });
 
   test('keeps standby on the first alias of an image only', () => {

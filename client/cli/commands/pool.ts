@@ -179,7 +179,11 @@ export function showLines(view: PoolDetails, now: number, style: Style): string[
 }
 
 function phaseMeaning(phase: PoolDetails['agents'][number]['phase']) {
-  return meaningOf({ creating: 'provisioning', ready: 'ready', busy: 'allocated', returning: 'pendingReturn' }[phase]);
+  return meaningOf(
+    { creating: 'provisioning', ready: 'ready', busy: 'allocated', offline: 'notReady', returning: 'pendingReturn' }[
+      phase
+    ],
+  );
 }
 
 /** What `odp pool explain` prints for people: the last plan with a reason for each step. */
