@@ -31,3 +31,16 @@ export function agentState({ compute, registration, lease }: AgentFacets): Agent
   if (registration === 'online') return 'Ready';
   return registration === 'disabled' ? 'PendingReturn' : 'Starting';
 }
+
+/**
+ * Which shown state may follow which. An agent whose return the server refuses, because a job holds it, goes back to
+ * what it was; `Returned` is the end.
+ */
+export const legalTransitions: Readonly<Record<AgentState, readonly AgentState[]>> = {
+  Provisioning: ['Starting', 'Ready', 'Allocated', 'PendingReturn'],
+  Starting: ['Ready', 'Allocated', 'PendingReturn'],
+  Ready: ['Allocated', 'PendingReturn'],
+  Allocated: ['PendingReturn'],
+  PendingReturn: ['Starting', 'Ready', 'Allocated', 'Returned'],
+  Returned: [],
+};

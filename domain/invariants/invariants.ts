@@ -1,0 +1,97 @@
+import type { Account, Breach } from './account.ts';
+import { cap } from './cap.ts';
+import { everyErrorKnown, noFailedWorkflow, replayable } from './histories.ts';
+import { noDoubleRun, noJobKilled, oneCleanImagePerJob } from './jobs.ts';
+import { noEarlyClose, noLeak } from './leaks.ts';
+import { liveness } from './liveness.ts';
+import { defaultRules, type Invariant, type InvariantRules } from './rules.ts';
+import { legalTransitions, timeLimits } from './states.ts';
+import { budget, conservation } from './sums.ts';
+
+/** What must hold in every installation, whatever happens to it. */
+export const invariants: readonly Invariant[] = [
+  {
+    name: 'noLeak',
+    needs: 'look',
+    check: noLeak,
+    promise: 'Everything with our tags belongs to an open agent workflow, is new, or goes with the next audit.',
+  },
+  {
+    name: 'noEarlyClose',
+    needs: 'run',
+    check: noEarlyClose,
+    promise: 'An agent’s workflow closes only when nothing of the agent is left.',
+  },
+  {
+    name: 'noDoubleRun',
+    needs: 'look',
+    check: noDoubleRun,
+    promise: 'A job request runs on one machine, under one lease.',
+  },
+  {
+    name: 'noJobKilled',
+    needs: 'run',
+    check: noJobKilled,
+    promise: 'No machine is deleted while a job runs on it, except when its lease has expired.',
+  },
+  {
+    name: 'oneCleanImagePerJob',
+    needs: 'run',
+    check: oneCleanImagePerJob,
+    promise: 'A stateless machine runs at most one job between two clean images.',
+  },
+  { name: 'cap', needs: 'look', check: cap, promise: 'A pool never creates a machine beyond its maximum.' },
+  {
+    name: 'liveness',
+    needs: 'run',
+    check: liveness,
+    promise: 'When nothing disturbs it, every job ends, standby is there, surplus goes, and what was deleted is gone.',
+  },
+  {
+    name: 'legalTransitions',
+    needs: 'look',
+    check: legalTransitions,
+    promise: 'An agent’s states follow each other as the table says.',
+  },
+  {
+    name: 'timeLimits',
+    needs: 'look',
+    check: timeLimits,
+    promise: 'No job outlives its lease, and no machine its longest life beyond its running job.',
+  },
+  {
+    name: 'budget',
+    needs: 'run',
+    check: budget,
+    promise: 'Calls stay in proportion to agents, and agents to jobs and standby.',
+  },
+  {
+    name: 'conservation',
+    needs: 'look',
+    check: conservation,
+    promise: 'Agents asked for = returned + failed + there; an agent makes one machine.',
+  },
+  {
+    name: 'replayable',
+    needs: 'look',
+    check: replayable,
+    promise: 'Every history replays on the code that runs, and has fewer than 10,000 events.',
+  },
+  {
+    name: 'noFailedWorkflow',
+    needs: 'look',
+    check: noFailedWorkflow,
+    promise: 'No workflow fails: it ends by its own account, whatever happened.',
+  },
+  {
+    name: 'everyErrorKnown',
+    needs: 'look',
+    check: everyErrorKnown,
+    promise: 'Every error that users see is in the catalogue.',
+  },
+];
+
+/** Every breach of every invariant. */
+export function checkAccount(account: Account, rules: InvariantRules = defaultRules): Breach[] {
+  return invariants.flatMap(({ check }) => check(account, rules));
+}
