@@ -81,7 +81,7 @@ timeSkippingSuite()('an audit', (stage) => {
         return { outcome: 'done' };
       },
     };
-    await stage().work({ ...fakeActivities(calls), ...activities } as never);
+    await stage().work({ ...fakeActivities(calls), ...activities });
     const workflowId = `audit-${next++}`;
     const handle = await stage().start(workflowTypes.audit, workflowId, [{ limits, ...input }]);
     return {
