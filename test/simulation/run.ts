@@ -4,7 +4,7 @@ import type { LedgerEntry } from '../../emulator/core/context.ts';
 import { createWorkflowRuntime, type WorkflowRuntime } from './engine/sdk.ts';
 import { createJournal } from './journal.ts';
 import type { EngineChance, Schedule } from './schedule/schedule.ts';
-import { breachesOf } from './world/judge.ts';
+import { breachesOf, secretsOf, type Trial } from './world/judge.ts';
 import { createNemesis, type Nemesis } from './world/nemesis.ts';
 import { createPeople, type People } from './world/people.ts';
 import { createWorld, simulationStart, type World } from './world/world.ts';
@@ -40,6 +40,9 @@ export interface SimulateOptions {
 /** The engine in the quiet window: nothing gets lost any more. */
 const quiet = { loseTask: 0, evict: 0, refuseCall: 0, loseResult: 0 } as const;
 
+/** How often the quiet window looks whether everything has come to rest; milliseconds. */
+const lookMs = 5 * 60_000;
+
 /** The activities that run within workflow tasks; the SDK wants to know their names. */
 const localActivities = new Set(['resolvePool']);
 
@@ -59,19 +62,35 @@ export async function simulate(schedule: Schedule, { trace }: SimulateOptions = 
     arrange(schedule, world, people, nemesis);
     await world.timeline.run(simulationStart + schedule.chaosMs);
     calm(world, schedule);
-    await world.timeline.run(simulationStart + schedule.endMs);
-    const breaches = await breachesOf(schedule, world, people, nemesis);
+    const breaches = await untilConverged({ schedule, world, people, nemesis });
     for (const { invariant, subject, message } of breaches)
       world.journal.note('judge', `${invariant} ${subject}: ${message}`);
     return {
       breaches,
       digest: world.journal.digest(),
-      figures: figuresOf(world, people, nemesis, schedule),
+      figures: figuresOf(world, people, nemesis),
       journal: world.journal.last(),
     };
   } finally {
     world.close();
   }
+}
+
+/**
+ * Lets the quiet window pass until everything has converged, or until its end: what is then still wrong is a breach.
+ * Never shorter than two audits take, so that what comes late is seen.
+ */
+async function untilConverged(trial: Trial): Promise<Breach[]> {
+  const { schedule, world } = trial;
+  const { audit } = schedule.limits;
+  const end = simulationStart + schedule.endMs;
+  let at = simulationStart + schedule.chaosMs + 2 * audit.everyMs + audit.newbornMs + audit.confirmMs;
+  for (; at < end; at += lookMs) {
+    await world.timeline.run(at);
+    if ((await breachesOf(trial)).length === 0) return secretsOf(trial);
+  }
+  await world.timeline.run(end);
+  return [...(await breachesOf(trial)), ...secretsOf(trial)];
 }
 
 /** Puts everything that the schedule says on the timeline. */
@@ -140,7 +159,7 @@ function lineOf(entry: LedgerEntry): string | undefined {
   }
 }
 
-function figuresOf(world: World, people: People, nemesis: Nemesis, schedule: Schedule): SimulationFigures {
+function figuresOf(world: World, people: People, nemesis: Nemesis): SimulationFigures {
   const { engine, cloud, timeline } = world;
   const { ledger } = cloud.context;
   const calls = ledger.entries('call');
@@ -153,7 +172,7 @@ function figuresOf(world: World, people: People, nemesis: Nemesis, schedule: Sch
     activities,
     replays,
     events: timeline.events,
-    virtualMs: schedule.endMs,
+    virtualMs: timeline.now() - simulationStart,
     machines: ledger.entries('machine').filter(({ event }) => event === 'createAccepted').length,
     jobs: people.queued,
     workflows: engine.allRuns().length,

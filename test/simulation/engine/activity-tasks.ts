@@ -10,8 +10,13 @@ const { ActivityCancellationType } = proto.coresdk.workflow_commands;
 /** How long a task waits before the engine looks again for somebody who polls. */
 const noPollerMs = 500;
 
+/** Heartbeats that are kept for a search. */
+const heartbeatsKept = 500;
+
 /** The life of activities in the engine: queued, given to workers, timed out, tried again. */
 export class ActivityTasks {
+  /** Details of heartbeats, as the engine's database has them: some, to be searched for secrets. */
+  readonly heartbeats = new Set<string>();
   private readonly engine: Engine;
   private readonly byToken = new Map<string, ActivityRecord>();
   private tokens = 0;
@@ -90,7 +95,10 @@ export class ActivityTasks {
   heartbeat(token: string, details: Payload | undefined): 'notFound' | 'cancelRequested' | 'goOn' {
     const activity = this.byToken.get(token);
     if (!activity) return 'notFound';
-    if (details) activity.heartbeatDetails = details;
+    if (details) {
+      activity.heartbeatDetails = details;
+      if (this.heartbeats.size < heartbeatsKept) this.heartbeats.add(Buffer.from(details.data ?? []).toString('utf8'));
+    }
     this.armHeartbeat(activity);
     return activity.cancelRequested ? 'cancelRequested' : 'goOn';
   }

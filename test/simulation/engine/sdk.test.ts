@@ -9,9 +9,11 @@ const root = join(__dirname, '../../..');
 const sdkFile = 'test/simulation/engine/sdk.ts';
 
 function versionOf(name: string): string {
-  return (JSON.parse(readFileSync(join(dirname(require.resolve(`${name}/package.json`)), 'package.json'), 'utf8')) as {
-    version: string;
-  }).version;
+  return (
+    JSON.parse(readFileSync(join(dirname(require.resolve(`${name}/package.json`)), 'package.json'), 'utf8')) as {
+      version: string;
+    }
+  ).version;
 }
 
 describe('the insides of the Temporal SDK that the simulation leans on', () => {

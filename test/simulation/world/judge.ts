@@ -1,113 +1,157 @@
-import type { Breach } from '../../../domain/invariants/account.ts';
-import { tagNames } from '../../../domain/names.ts';
+import type { Account, Breach, Disturbance, PoolAccount, WorkflowLife } from '../../../domain/invariants/account.ts';
+import { secretsIn } from '../../../domain/invariants/histories.ts';
+import { checkAccount } from '../../../domain/invariants/invariants.ts';
+import type { InvariantRules } from '../../../domain/invariants/rules.ts';
+import type { PoolView } from '../../../domain/messages.ts';
+import { accountFromLedger } from '../../support/account/from-ledger.ts';
+import type { Run } from '../engine/records.ts';
+import { stable } from '../engine/payloads.ts';
 import type { Schedule } from '../schedule/schedule.ts';
 import type { Nemesis } from './nemesis.ts';
 import type { People } from './people.ts';
 import { simulationStart, type World } from './world.ts';
 
-/** Judges a run that has ended. */
-export async function breachesOf(
-  schedule: Schedule,
-  world: World,
-  people: People,
-  nemesis: Nemesis,
-): Promise<Breach[]> {
-  const { engine, cloud, timeline } = world;
-  const { ledger } = cloud.context;
-  const breaches: Breach[] = engine.problems.map(({ kind, at, workflowId, message }) => ({
-    invariant: kind,
-    at,
-    subject: workflowId,
-    message,
-  }));
-  const now = timeline.now();
-  const add = (invariant: string, subject: string, message: string) =>
-    breaches.push({ invariant, at: now, subject, message });
-  // leak
-  const alive = new Map<string, string>();
-  for (const { id, event, tags } of ledger.entries('resource')) {
-    if (event === 'created')
-      alive.set(id.toLowerCase(), tags[tagNames.installation] === 'simulated' ? (tags[tagNames.agent] ?? '') : '-');
-    else alive.delete(id.toLowerCase());
-  }
-  for (const [id, owner] of alive) {
-    if (owner === '-') continue;
-    const altered = nemesis.disturbances.some(
-      ({ kind, subject }) => kind === 'tagsAltered' && subject.toLowerCase() === id,
-    );
-    if (!engine.openRun(owner) && !altered) add('noLeak', id, `exists, and its owner ${owner} is not open`);
-  }
-  const registered = new Map<string, number>();
-  for (const { name, event, agentId } of ledger.entries('registration')) {
-    if (event === 'removed') registered.delete(name);
-    else registered.set(name, agentId);
-  }
-  const openAgents = new Set(
-    engine
-      .allRuns()
-      .filter((run) => run.type === 'agent' && run.status === 'running')
-      .map((run) => run.workflowId.split('/').at(-1)),
+/** One run, as everybody in it knows it. */
+export interface Trial {
+  schedule: Schedule;
+  world: World;
+  people: People;
+  nemesis: Nemesis;
+}
+
+/** Judges a run as it stands now. */
+export async function breachesOf(trial: Trial): Promise<Breach[]> {
+  const { engine, cloud, timeline } = trial.world;
+  const { nemesis, schedule } = trial;
+  const account = await accountOf(trial);
+  const rules: InvariantRules = { limits: schedule.limits };
+  const present = new Set(
+    cloud.context.ledger
+      .entries('resource')
+      .flatMap(({ id, event }) => (event === 'deleted' ? [id.toLowerCase()] : [])),
   );
-  for (const name of registered.keys()) {
-    if (!name.includes('-placeholder-') && !openAgents.has(name)) add('noLeak', name, 'registered, and nobody owns it');
+  return [
+    ...engine.problems.map(({ kind, at, workflowId, message }) => ({
+      invariant: kind,
+      at,
+      subject: workflowId,
+      message,
+    })),
+    ...checkAccount(account, rules),
+    ...nemesis.foreign
+      .filter((id) => present.has(id.toLowerCase()))
+      .map((id) => ({
+        invariant: 'foreignUntouched',
+        at: timeline.now(),
+        subject: id,
+        message: 'It is not ours, and it is gone.',
+      })),
+  ];
+}
+
+/** Looks for secrets in everything that the engine keeps. Costly, so once, at the end. */
+export function secretsOf({ world }: Trial): Breach[] {
+  const { facts } = world.cloud;
+  return secretsIn(texts(world), {
+    'the personal access token': facts.personalAccessToken,
+    'the client secret': facts.clientSecret,
+    'an access token': world.cloud.token('https://management.azure.com').split('.')[0] ?? '',
+    // How an agent's private key begins: its key pair has no other number that the cloud does not publish.
+    'a private key': '"inverseQ"',
+  });
+}
+
+function* texts({ engine }: World): Iterable<{ where: string; text: string }> {
+  for (const run of engine.allRuns()) {
+    for (const { jobs, commands } of run.committed) yield { where: run.workflowId, text: `${stable(jobs)}${commands}` };
+    yield { where: run.workflowId, text: JSON.stringify([run.result, run.attributes]) };
   }
-  for (const id of nemesis.foreign) if (!alive.has(id.toLowerCase())) add('foreignUntouched', id, 'is gone');
-  // jobs
-  const jobs = new Map<number, { received: Set<string>; finished: string[]; refused: boolean }>();
-  const perMachine = new Map<string, Set<number>>();
-  const cleans = new Map<string, number>();
-  for (const { id, event } of ledger.entries('machine')) {
-    if (event === 'createAccepted' || event === 'reimaged') cleans.set(id, (cleans.get(id) ?? 0) + 1);
+  for (const text of engine.activityTasks.heartbeats) yield { where: 'a heartbeat', text };
+}
+
+async function accountOf({ schedule, world, people, nemesis }: Trial): Promise<Account> {
+  const { engine, cloud, timeline, installation } = world;
+  const pools = await poolAccounts({ schedule, world, people, nemesis });
+  return accountFromLedger((kind) => cloud.context.ledger.entries(kind), {
+    installation: installation.name,
+    organization: cloud.facts.organization,
+    from: simulationStart,
+    until: timeline.now(),
+    quietFrom: simulationStart + schedule.chaosMs,
+    workflows: workflowLives(engine.allRuns()),
+    pools,
+    disturbances: disturbances({ schedule, nemesis, people }),
+    errors: people.refused.map((refused) => ({ ...refused, hint: '' })),
+  });
+}
+
+function disturbances({ schedule, nemesis, people }: Pick<Trial, 'schedule' | 'nemesis' | 'people'>): Disturbance[] {
+  // Agents die by a fault of the cloud, at moments that only it knows.
+  const dying = schedule.faults.filter(({ fault }) => fault.effect.kind === 'agentDies');
+  return [
+    ...nemesis.disturbances,
+    ...dying.map(({ from }) => ({ at: simulationStart + from, kind: 'agentDied', subject: 'any' })),
+    ...people.cancelledBuilds.map(({ at, buildId }) => ({ at, kind: 'buildCancelled', subject: String(buildId) })),
+  ];
+}
+
+function workflowLives(runs: readonly Run[]): WorkflowLife[] {
+  return [...Map.groupBy(runs, ({ workflowId }) => workflowId)].map(([id, all]) => ({
+    id,
+    type: all[0]?.type ?? '',
+    runs: all.map(({ runId, startedAt, closedAt, status, events, replayFailure }) => ({
+      runId,
+      startedAt,
+      ...(closedAt === undefined ? {} : { closedAt }),
+      status,
+      events,
+      ...(replayFailure === undefined ? {} : { replayFailure }),
+    })),
+    states: all.flatMap(({ states }) => states),
+    result: all.at(-1)?.result,
+  }));
+}
+
+async function poolAccounts({ schedule, world, people }: Trial): Promise<PoolAccount[]> {
+  const { engine } = world;
+  const accounts: PoolAccount[] = [];
+  for (const { name } of schedule.pools) {
+    const run = engine.openRun(`pool/${name}`);
+    const view = run && !run.replayFailure ? ((await engine.query(run.workflowId, 'view')) as PoolView) : undefined;
+    const deletedAt = people.deleted.get(name);
+    accounts.push({
+      name,
+      declared: people.accepted
+        .filter(({ pool }) => pool === name)
+        .map(({ at, document }) => ({ at, ...declared(document) })),
+      ...(deletedAt === undefined ? {} : { deletedAt }),
+      ...(view?.specification
+        ? {
+            totals: view.totals,
+            roster: view.agents.length,
+            holds: view.holds.map(({ image, until, code }) => ({
+              ...(image === undefined ? {} : { image }),
+              until,
+              code,
+            })),
+          }
+        : {}),
+    });
   }
-  for (const { requestId, event, machineId, result } of ledger.entries('job')) {
-    let job = jobs.get(requestId);
-    if (!job) jobs.set(requestId, (job = { received: new Set(), finished: [], refused: false }));
-    if (event === 'received' && machineId) {
-      job.received.add(machineId);
-      let of = perMachine.get(machineId);
-      if (!of) perMachine.set(machineId, (of = new Set()));
-      of.add(requestId);
-    }
-    if (event === 'finished') job.finished.push(result ?? '');
-    if (event === 'refused') job.refused = true;
-  }
-  for (const [requestId, { received, finished, refused }] of jobs) {
-    if (received.size > 1) add('noDoubleRun', `job ${requestId}`, `ran on ${[...received].join(', ')}`);
-    if (finished.length === 0 && !refused && people.deleted.size === 0)
-      add('liveness', `job ${requestId}`, 'did not finish');
-    if (finished.includes('abandoned') && nemesis.disturbances.length === 0 && schedule.faults.length === 0) {
-      add('liveness', `job ${requestId}`, 'was abandoned without a fault');
-    }
-  }
-  for (const [machine, requests] of perMachine) {
-    if (requests.size > (cleans.get(machine) ?? 0))
-      add('oneCleanImagePerJob', machine, `ran ${[...requests].join(', ')}`);
-  }
-  for (const pool of people.deleted.keys()) {
-    if (engine.openRun(`pool/${pool}`)) add('liveness', pool, 'was deleted and is still open');
-  }
-  // cap
-  const counts = new Map<string, number>();
-  for (const { event, tags, at } of ledger.entries('machine')) {
-    const pool = tags[tagNames.pool];
-    if (pool === undefined || tags[tagNames.installation] !== 'simulated') continue;
-    const name = pool.toLowerCase();
-    if (event === 'createAccepted') {
-      counts.set(name, (counts.get(name) ?? 0) + 1);
-      const declared = people.accepted.filter((one) => one.pool.toLowerCase() === name && one.sentAt <= at);
-      const caps = declared.map(
-        ({ document }) => (document as { properties: { maximumConcurrency: number } }).properties.maximumConcurrency,
-      );
-      const cap = Math.max(...caps.slice(-2), 0);
-      const orphans = nemesis.disturbances.filter(
-        ({ kind }) => kind === 'orphanPlanted' || kind === 'tagsAltered',
-      ).length;
-      if ((counts.get(name) ?? 0) > cap + orphans) {
-        breaches.push({ invariant: 'cap', at, subject: pool, message: `${counts.get(name)} machines, at most ${cap}` });
-      }
-    }
-    if (event === 'deleted' || event === 'evicted') counts.set(name, (counts.get(name) ?? 0) - 1);
-  }
-  void simulationStart;
-  return await Promise.resolve(breaches);
+  return accounts;
+}
+
+function declared(document: unknown): { maximumConcurrency: number; stateless: boolean; standby: number } {
+  const { properties } = document as {
+    properties: {
+      maximumConcurrency: number;
+      agentProfile: { kind: string; resourcePredictions?: { daysData?: Record<string, number>[] } };
+    };
+  };
+  const counts = (properties.agentProfile.resourcePredictions?.daysData ?? []).flatMap((day) => Object.values(day));
+  return {
+    maximumConcurrency: properties.maximumConcurrency,
+    stateless: properties.agentProfile.kind === 'Stateless',
+    standby: Math.max(0, ...counts),
+  };
 }
