@@ -337,9 +337,9 @@ function rateOf(draw: Draw, { rate: [least, most] }: Intensity): number {
   return Math.round(1_000 * least * (most / least) ** draw.uniform()) / 1_000;
 }
 
-/** Mostly all the time, sometimes in bursts. */
+/** Mostly all the time, sometimes in bursts; seldom before the pools have their first documents. */
 function windowsOf(draw: Draw, chaosMs: number): [number, number][] {
-  if (draw.happens(0.6)) return [[draw.happens(0.5) ? 0 : draw.whole(0, Math.round(chaosMs / 3)), chaosMs]];
+  if (draw.happens(0.6)) return [[draw.happens(0.2) ? 0 : draw.whole(30 * second, Math.round(chaosMs / 3)), chaosMs]];
   return Array.from({ length: draw.whole(1, 3) }, (): [number, number] => {
     const from = draw.whole(0, chaosMs - 10 * second);
     return [from, Math.min(chaosMs, from + draw.time(10 * second, 10 * minute))];

@@ -80,7 +80,7 @@ function countOf(draw: Draw, pattern: (typeof patterns)[number]): number {
   if (pattern === 'none') return 0;
   if (pattern === 'one') return 1;
   if (pattern === 'long') return draw.whole(1, 4);
-  return draw.scaled(2, jobsMax / 2);
+  return draw.scaled(2, 30);
 }
 
 /** Three of four jobs name their image by one of its names; one in a hundred names one that no pool has. */

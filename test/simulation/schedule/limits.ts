@@ -16,14 +16,14 @@ const refusedRetryMs = 5 * minute;
 
 /**
  * Limits of one run. Nearly all runs have short ones, so that what production does in days is seen in minutes; one in
- * twenty has those of production.
+ * thirty has those of production.
  *
  * @param cloudScale a machine must be able to come up within the limits, however slow the cloud is drawn
  */
 export function drawLimits(draw: Draw, cloudScale: number): Limits {
-  if (draw.happens(0.05)) return structuredClone(defaultLimits);
+  if (draw.happens(0.03)) return structuredClone(defaultLimits);
   const slow = Math.max(1, cloudScale);
-  const intervalMs = draw.time(2 * second, 15 * second);
+  const intervalMs = draw.time(3 * second, 15 * second);
   // Barely enough: some agents come online after they were given up, which is how a zombie begins.
   const impatient = draw.happens(0.1);
   const often = draw.happens(0.6);
@@ -31,17 +31,17 @@ export function drawLimits(draw: Draw, cloudScale: number): Limits {
     agent: {
       connectMs: impatient
         ? Math.round(40 * second * cloudScale) + 2 * intervalMs + 5 * second
-        : Math.round(longest.bootMs * slow) + draw.time(minute, 6 * minute),
+        : Math.round(longest.bootMs * slow) + draw.time(30 * second, 3 * minute),
       leaseMs: draw.happens(0.35) ? draw.time(2 * minute, 30 * minute) : defaultLimits.agent.leaseMs,
-      leaseEndMs: draw.time(minute, 10 * minute),
-      provisionMs: Math.round(1.2 * longest.createMs * slow) + draw.time(2 * minute, 8 * minute),
+      leaseEndMs: draw.time(minute, 6 * minute),
+      provisionMs: Math.round(1.2 * longest.createMs * slow) + draw.time(minute, 4 * minute),
       heartbeatMs: draw.time(12 * second, 30 * second),
-      returnMs: Math.round(1.2 * longest.deleteMs * slow) + draw.time(2 * minute, 6 * minute),
-      offlineMs: draw.time(minute, 10 * minute),
+      returnMs: Math.round(1.2 * longest.deleteMs * slow) + draw.time(minute, 3 * minute),
+      offlineMs: draw.time(minute, 5 * minute),
       lifetimeMs: draw.happens(0.15) ? draw.time(20 * minute, 90 * minute) : defaultLimits.agent.lifetimeMs,
     },
     pool: {
-      reconcileMs: draw.time(minute, 10 * minute),
+      reconcileMs: draw.time(minute, 6 * minute),
       overdueMs: draw.time(minute, 10 * minute),
       signalsPerRun: often ? draw.scaled(20, 200) : draw.scaled(200, 5_000),
       createsPerTurn: draw.scaled(2, 100),
@@ -56,7 +56,7 @@ export function drawLimits(draw: Draw, cloudScale: number): Limits {
       ...defaultLimits.audit,
       everyMs: draw.time(2 * minute, 5 * minute),
       confirmMs: draw.time(15 * second, minute),
-      approvalMs: draw.time(2 * minute, 10 * minute),
+      approvalMs: draw.time(minute, 3 * minute),
     },
   };
 }
