@@ -24,7 +24,7 @@ export const invariants: readonly Invariant[] = [
   },
   {
     name: 'noDoubleRun',
-    needs: 'look',
+    needs: 'run',
     check: noDoubleRun,
     promise: 'A job request runs on one machine, under one lease.',
   },
@@ -49,7 +49,7 @@ export const invariants: readonly Invariant[] = [
   },
   {
     name: 'legalTransitions',
-    needs: 'look',
+    needs: 'run',
     check: legalTransitions,
     promise: 'An agent’s states follow each other as the table says.',
   },
