@@ -144,7 +144,12 @@ export interface AuditActivities {
    *
    * @param input `at`: the engine's time, milliseconds since the epoch: ages must not depend on a worker's own clock
    */
-  auditLook(input: { at: number; limits: Pick<AuditLimits, 'findingsMax'> }): Promise<AuditLook>;
+  auditLook(input: {
+    at: number;
+    limits: Pick<AuditLimits, 'findingsMax'>;
+    /** Also checks the invariants that one look can see. */
+    check?: boolean;
+  }): Promise<AuditLook>;
   /**
    * Deletes what is left of an agent whose workflow is not open: deregisters first (the server's refusal is the commit
    * point: `busy`), then deletes those of the given resources that carry all of our tags. Nothing else is touched.

@@ -119,7 +119,7 @@ export function parseInstallation(input: unknown): { installation: Installation 
 }
 
 /** The limits of the workflows: the production values, overridden where the installation says so. */
-export function installationLimits({ limits }: Installation): Limits {
+export function installationLimits({ limits }: Pick<Installation, 'limits'>): Limits {
   return {
     agent: { ...defaultLimits.agent, ...limits?.agent },
     pool: { ...defaultLimits.pool, ...limits?.pool },

@@ -47,6 +47,7 @@ class Audit {
 
   async run(): Promise<AuditReport> {
     const first = await this.look('look');
+    if (this.input.check) return this.end(this.complete ? 'planned' : 'incomplete');
     if (!first || first.findings.length === 0) return this.end(this.complete ? 'clean' : 'incomplete');
     const second = await this.lookAgain(first);
     if (!second) return this.end('incomplete');
@@ -71,7 +72,7 @@ class Audit {
     try {
       const look = await auditLooks.auditLook.executeWithOptions(
         { summary, priority: { priorityKey: priorities.reconcile } },
-        [{ at: Date.now(), limits: { findingsMax } }],
+        [{ at: Date.now(), limits: { findingsMax }, ...(this.input.check ? { check: true } : {}) }],
       );
       this.counts = look.counts;
       this.last = look;
@@ -207,7 +208,7 @@ class Audit {
     const { omitted } = this.last ?? {};
     return {
       outcome,
-      dryRun: this.input.dryRun === true,
+      dryRun: this.input.dryRun === true || this.input.check === true,
       startedAt: this.startedAt,
       endedAt: Date.now(),
       counts: this.counts ?? nothing,
@@ -215,6 +216,7 @@ class Audit {
       omitted: (omitted?.deleting ?? 0) + (omitted?.mending ?? 0),
       ...(this.plan === undefined ? {} : { cap: this.plan.cap }),
       problems: this.problems,
+      ...(this.last?.checks === undefined ? {} : { checks: this.last.checks }),
     };
   }
 

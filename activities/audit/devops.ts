@@ -45,13 +45,15 @@ export async function listAgentPool(
         organization: organizationName(organizationUrl),
         agentPoolId,
         pool,
-        registrations: agents.map(({ name, createdOn }) => {
+        registrations: agents.map(({ id, name, createdOn }) => {
           const createdAt = createdOn ? Date.parse(createdOn) : Number.NaN;
-          return { name, ...(Number.isNaN(createdAt) ? {} : { createdAt }) };
+          return { id, name, ...(Number.isNaN(createdAt) ? {} : { createdAt }) };
         }),
-        unfinished: requests.map(({ requestId, reservedAgent }) => ({
+        unfinished: requests.map(({ requestId, queueTime, receiveTime, reservedAgent }) => ({
           requestId,
+          queuedAt: Date.parse(queueTime),
           ...(reservedAgent?.name === undefined ? {} : { agent: reservedAgent.name }),
+          ...(receiveTime ? { startedAt: Date.parse(receiveTime) } : {}),
         })),
       };
     },

@@ -1,9 +1,11 @@
 import { CancelledFailure, type ApplicationFailure } from '@temporalio/common';
 import type { Client } from '@temporalio/client';
+import { checkLook } from '../../domain/audit/account.ts';
 import { agentsToAskFor, compare } from '../../domain/audit/compare.ts';
 import type { AskedMachine, ListedAgentPool, ListedResource, Listing } from '../../domain/audit/listing.ts';
 import type { AuditLook, AuditProblem } from '../../domain/audit/report.ts';
-import type { Installation } from '../../domain/installation.ts';
+import { installationLimits, type Installation } from '../../domain/installation.ts';
+import type { PoolView } from '../../domain/messages.ts';
 import type { AzureClients } from '../azure/clients.ts';
 import { ownTags } from '../azure/tags.ts';
 import type { DevOpsConnections } from '../devops/connections.ts';
@@ -12,14 +14,14 @@ import { failureOf, toApplicationFailure } from '../errors.ts';
 import type { AuditActivities } from '../interfaces.ts';
 import { askForMachine, listTagged, subscriptionOf } from './cloud.ts';
 import { listAgentPool, listOwnAgentPools } from './devops.ts';
-import { listOpenAgents, listOpenLeases, listOpenPools, viewAgent, viewPool } from './engine.ts';
+import { listFailed, listOpenAgents, listOpenLeases, listOpenPools, viewAgent, viewPool } from './engine.ts';
 
 /** What a look needs. */
 export interface AuditOptions {
   azure: AzureClients;
   connections: DevOpsConnections;
   client: Client;
-  installation: Pick<Installation, 'name' | 'azure' | 'azureDevOps'>;
+  installation: Pick<Installation, 'name' | 'azure' | 'azureDevOps' | 'limits'>;
 }
 
 /** Lists asked for at the same time, of pools and of single machines. */
@@ -50,7 +52,7 @@ type Had = <T>(
  */
 export async function look(
   options: AuditOptions,
-  { at, limits }: Parameters<AuditActivities['auditLook']>[0],
+  { at, limits, check = false }: Parameters<AuditActivities['auditLook']>[0],
   { signal, attempt }: { signal: AbortSignal; attempt: number },
 ): Promise<AuditLook> {
   const { azure, connections, client, installation } = options;
@@ -127,7 +129,13 @@ export async function look(
     workflowsComplete: !gaps.workflows,
     complete: !gaps.workflows && !gaps.other,
   };
-  return { ...compare(listing, limits.findingsMax), problems: problems.slice(0, problemsMax) };
+  const failed = check ? await whole('other', 'the engine', 'Workflows_List', () => listFailed(client)) : [];
+  const rules = { limits: installationLimits(installation) };
+  return {
+    ...compare(listing, limits.findingsMax),
+    problems: problems.slice(0, problemsMax),
+    ...(check ? { checks: checkLook(listing, { pools: scopes.pools, failed }, rules) } : {}),
+  };
 }
 
 /**
@@ -137,17 +145,19 @@ export async function look(
 async function scopesOf(
   { client, installation }: AuditOptions,
   had: Had,
-): Promise<{ subscriptions: Set<string>; organizations: Set<string> }> {
+): Promise<{ subscriptions: Set<string>; organizations: Set<string>; pools: PoolView[] }> {
   const subscriptions = new Set([installation.azure.subscriptionId]);
   const organizations = new Set(installation.azureDevOps.organizations.map(({ url }) => url.replace(/\/+$/, '')));
+  const views: PoolView[] = [];
   const pools = await had('the engine', 'Workflows_List', () => listOpenPools(client));
   await forEach(pools ?? [], concurrency, async (workflowId) => {
     const view = await had(workflowId, 'Workflow_Query', () => viewPool(client, workflowId));
+    if (view) views.push(view);
     if (!view?.specification) return;
     subscriptions.add(view.specification.machine.subscriptionId);
     organizations.add(view.specification.organization.url.replace(/\/+$/, ''));
   });
-  return { subscriptions, organizations };
+  return { subscriptions, organizations, pools: views };
 }
 
 function problemOf(where: string, failure: ApplicationFailure): AuditProblem {

@@ -81,7 +81,7 @@ export async function connectTo(
     address: engine.address,
     namespace: engine.namespace,
     installation: name,
-    limits: installationLimits({ name, engine, ...rest }),
+    limits: installationLimits(rest),
   };
   if (engine.apiKey) options.apiKey = await readSecret(engine.apiKey, environment);
   if (engine.tls) {

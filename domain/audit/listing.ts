@@ -46,9 +46,9 @@ export interface ListedAgentPool extends AgentPoolReference {
   organization: string;
   /** The pool that its mark names. */
   pool: string;
-  registrations: { name: string; createdAt?: number }[];
-  /** Unfinished job requests, with the agent that each is reserved for. */
-  unfinished: { requestId: number; agent?: string }[];
+  registrations: { id: number; name: string; createdAt?: number }[];
+  /** Unfinished job requests, with the agent that each is reserved for, and when it took the job. */
+  unfinished: { requestId: number; queuedAt: number; agent?: string; startedAt?: number }[];
 }
 
 /** An open agent workflow. */
@@ -58,6 +58,8 @@ export interface OpenAgent {
   agent: string;
   state: AgentState | undefined;
   startedAt: number;
+  /** Events of its history. */
+  events: number;
 }
 
 /** An open lease workflow. */
@@ -67,6 +69,7 @@ export interface OpenLease {
   requestId: number;
   pool: string;
   startedAt: number;
+  events: number;
 }
 
 /** `altered`: it exists under the id that its workflow knows, and does not carry all of our tags. */

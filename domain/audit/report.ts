@@ -1,4 +1,5 @@
 import type { AuditLimits } from '../limits.ts';
+import type { InvariantCheck } from './account.ts';
 import type { AuditCounts, Comparison } from './compare.ts';
 import type { Finding, FindingKind } from './finding.ts';
 
@@ -7,6 +8,8 @@ export interface AuditInput {
   limits: AuditLimits;
   /** Looks and plans, and changes nothing. */
   dryRun?: boolean;
+  /** Looks once, checks the invariants that one look can see, and ends. */
+  check?: boolean;
 }
 
 /** Why a list could not be had. */
@@ -22,6 +25,8 @@ export interface AuditProblem {
 export interface AuditLook extends Comparison {
   /** The first of them; bounded. */
   problems: AuditProblem[];
+  /** When they were asked for. */
+  checks?: InvariantCheck[];
 }
 
 /** What came of one repair. */
@@ -59,6 +64,7 @@ export interface AuditReport {
   /** Agents' remains that may be deleted without asking. */
   cap?: number;
   problems: AuditProblem[];
+  checks?: InvariantCheck[];
 }
 
 /** What an audit tells when asked. */

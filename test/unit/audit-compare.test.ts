@@ -5,6 +5,7 @@ import {
   agent,
   agentPool,
   at,
+  job,
   listing,
   minute,
   openAgent,
@@ -22,8 +23,8 @@ test('what belongs together is no finding', () => {
       resources: [resource(1), resource(1, 'disk'), resource(1, 'networkInterface')],
       agentPools: [
         agentPool({
-          registrations: [registration(1), { name: 'build-placeholder-ubuntu' }],
-          unfinished: [{ requestId: 3, agent: agent(1) }, { requestId: 4 }],
+          registrations: [registration(1), { id: 90, name: 'build-placeholder-ubuntu' }],
+          unfinished: [job(3, agent(1)), job(4)],
         }),
       ],
       agents: [openAgent(1, 'Allocated'), openAgent(2, 'Provisioning')],
@@ -85,7 +86,12 @@ test('parts without a machine are one finding per agent', () => {
 });
 
 test('a registration without a machine is one only in our agent pools, and only under a name of ours', () => {
-  const registrations = [registration(1), registration(2), { name: 'build-placeholder-ubuntu' }, { name: 'by-hand' }];
+  const registrations = [
+    registration(1),
+    registration(2),
+    { id: 90, name: 'build-placeholder-ubuntu' },
+    { id: 91, name: 'by-hand' },
+  ];
   expect(found({ agentPools: [agentPool({ registrations })], agents: [openAgent(2, 'Provisioning')] })).toEqual([
     expect.objectContaining({ kind: 'registrationWithoutMachine', subject: `contoso/7/${agent(1)}`, resources: [] }),
   ]);
@@ -163,7 +169,7 @@ test('a resource of an open agent whose tags tell something else has altered tag
 describe('a lease without a job', () => {
   test('is one whose job request is not among the unfinished ones of its agent pool', () => {
     const leases = [openLease(3), openLease(4)];
-    expect(found({ leases, agentPools: [agentPool({ unfinished: [{ requestId: 4 }] })] })).toEqual([
+    expect(found({ leases, agentPools: [agentPool({ unfinished: [job(4)] })] })).toEqual([
       expect.objectContaining({ kind: 'leaseWithoutJob', subject: 'lease/contoso/3', requestId: 3, agentPoolId: 7 }),
     ]);
   });
@@ -174,12 +180,7 @@ describe('a lease without a job', () => {
 });
 
 describe('a job without a lease', () => {
-  const unfinished = [
-    { requestId: 3, agent: agent(1) },
-    { requestId: 4, agent: agent(2) },
-    { requestId: 5, agent: agent(3) },
-    { requestId: 6, agent: 'by-hand' },
-  ];
+  const unfinished = [job(3, agent(1)), job(4, agent(2)), job(5, agent(3)), job(6, 'by-hand')];
 
   test('is one that holds an open agent of the pool', () => {
     const fields = {

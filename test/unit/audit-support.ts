@@ -44,7 +44,14 @@ export function openAgent(
   state: Listing['agents'][number]['state'] = 'Ready',
   pool = 'build',
 ): Listing['agents'][number] {
-  return { workflowId: workflowIds.agent(pool, agent(n)), pool, agent: agent(n), state, startedAt: at - 20 * minute };
+  return {
+    workflowId: workflowIds.agent(pool, agent(n)),
+    pool,
+    agent: agent(n),
+    state,
+    startedAt: at - 20 * minute,
+    events: 20,
+  };
 }
 
 export function agentPool(fields: Partial<Listing['agentPools'][number]> = {}): Listing['agentPools'][number] {
@@ -60,7 +67,7 @@ export function agentPool(fields: Partial<Listing['agentPools'][number]> = {}): 
 }
 
 export function registration(n: number, ageMs = 10 * minute) {
-  return { name: agent(n), createdAt: at - ageMs };
+  return { id: n, name: agent(n), createdAt: at - ageMs };
 }
 
 export function openLease(requestId: number): Listing['leases'][number] {
@@ -70,6 +77,7 @@ export function openLease(requestId: number): Listing['leases'][number] {
     requestId,
     pool: 'build',
     startedAt: at - minute,
+    events: 5,
   };
 }
 
@@ -87,4 +95,9 @@ export function listing(fields: Partial<Listing> = {}): Listing {
     complete: true,
     ...fields,
   };
+}
+
+/** An unfinished job request, waiting or reserved for an agent. */
+export function job(requestId: number, reserved?: string): Listing['agentPools'][number]['unfinished'][number] {
+  return { requestId, queuedAt: at - minute, ...(reserved === undefined ? {} : { agent: reserved }) };
 }
