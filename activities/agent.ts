@@ -14,6 +14,7 @@ import {
   createMachine,
   deleteMachine,
   findMachine,
+  isDeleting,
   isOwn,
   isStatus,
   resumeCreate,
@@ -154,14 +155,16 @@ export function createAgentActivities(options: AgentActivitiesOptions): AgentAct
     if (progress.value.poller !== undefined) await resumeDelete(azure, reference, progress.value.poller, signal);
     const existing = await findMachine(azure, reference, signal);
     if (existing && (await isOwn(azure, existing, own, signal))) {
-      if (existing.provisioningState?.toLowerCase() !== 'deleting') {
+      // Somebody else's deletion, or an earlier attempt's, is waited for; one that is stuck is begun anew.
+      let gone = isDeleting(existing) && (await awaitGone(azure, reference, signal));
+      while (!gone) {
         await azure.pace('deletes', machine.subscriptionId, signal);
         await deleteMachine(azure, reference, {
           signal,
           onAccepted: (poller) => progress.note({ poller }),
         });
+        gone = await awaitGone(azure, reference, signal);
       }
-      await awaitGone(azure, reference, signal);
     }
     await removeLeftovers(azure, machine.subscriptionId, own, signal);
     return { outcome: 'returned' };

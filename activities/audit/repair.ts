@@ -3,7 +3,7 @@ import type { JobWithoutLease, LeaseWithoutJob, Remains, TagsAltered } from '../
 import { workflowIds } from '../../domain/names.ts';
 import { withProgress, type Progress } from '../azure/heartbeat.ts';
 import { apiVersionOf, removalOrder, removeResource } from '../azure/leftovers.ts';
-import { awaitGone, deleteMachine, findMachine } from '../azure/machines.ts';
+import { awaitGone, deleteMachine, findMachine, isDeleting } from '../azure/machines.ts';
 import { carriesAll, ownTags } from '../azure/tags.ts';
 import { findAgent } from '../devops/agents.ts';
 import { fetchEnded } from '../devops/job-requests.ts';
@@ -77,11 +77,12 @@ async function removeOwned(
   const machine = await findMachine(azure, reference, signal);
   if (!machine || !carriesAll(machine.tags, own)) return;
   progress.note({ removed: true });
-  if (machine.provisioningState?.toLowerCase() !== 'deleting') {
+  let gone = isDeleting(machine) && (await awaitGone(azure, reference, signal));
+  while (!gone) {
     await azure.pace('deletes', subscriptionId, signal);
     await deleteMachine(azure, reference, { signal, onAccepted: () => undefined });
+    gone = await awaitGone(azure, reference, signal);
   }
-  await awaitGone(azure, reference, signal);
 }
 
 function orderOf(id: string): number {

@@ -131,6 +131,7 @@ export async function awaitCreated(
   reference: MachineReference,
   signal: AbortSignal,
 ): Promise<VirtualMachine> {
+  const startedAt = clients.clock.now();
   for (;;) {
     const machine = await findMachine(clients, reference, signal);
     if (!machine) throw gone(reference);
@@ -143,7 +144,7 @@ export async function awaitCreated(
       case 'deleting':
         throw toApplicationFailure(foreignEnd(reference), calls.create, { final: true });
       default:
-        await clients.clock.sleep(clients.pollIntervalMs, signal);
+        await clients.clock.sleep(nextLookMs(clients, clients.clock.now() - startedAt), signal);
     }
   }
 }
@@ -198,15 +199,38 @@ export async function resumeDelete(
   }
 }
 
-/** Waits until nobody finds the machine any more, whoever deletes it. */
+/** Whether a deletion of it is under way. */
+export function isDeleting({ provisioningState }: VirtualMachine): boolean {
+  return provisioningState?.toLowerCase() === 'deleting';
+}
+
+/**
+ * Waits until nobody finds the machine any more, whoever deletes it. Answers whether it is gone: false when it is not
+ * being deleted, or when that takes longer than any deletion does, so that it is stuck and must be asked for again.
+ */
 export async function awaitGone(
   clients: AzureClients,
   reference: MachineReference,
   signal: AbortSignal,
-): Promise<void> {
-  while ((await findMachine(clients, reference, signal))?.provisioningState?.toLowerCase() === 'deleting') {
-    await clients.clock.sleep(clients.pollIntervalMs, signal);
+): Promise<boolean> {
+  const startedAt = clients.clock.now();
+  for (;;) {
+    const machine = await findMachine(clients, reference, signal);
+    if (!machine) return true;
+    const waited = clients.clock.now() - startedAt;
+    if (!isDeleting(machine) || waited > stuckDeletionMs) return false;
+    await clients.clock.sleep(nextLookMs(clients, waited), signal);
   }
+}
+
+/** No deletion takes this long; what does is begun anew. */
+const stuckDeletionMs = 5 * 60_000;
+
+/** Azure allows 12 reads of one machine a minute, and 36 at once: who waits for long looks less and less often. */
+const longestLookMs = 30_000;
+
+function nextLookMs({ pollIntervalMs }: AzureClients, waitedMs: number): number {
+  return Math.max(pollIntervalMs, Math.min(longestLookMs, waitedMs / 10));
 }
 
 /**
