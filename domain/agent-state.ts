@@ -27,9 +27,10 @@ export function agentState({ compute, registration, lease }: AgentFacets): Agent
   if (compute === 'absent' && registration === 'removed') return 'Returned';
   if (compute === 'deleting' || registration === 'removed') return 'PendingReturn';
   if (lease === 'held') return 'Allocated';
+  // It has served, perhaps before Azure reported its machine as created.
+  if (registration === 'disabled') return 'PendingReturn';
   if (compute === 'absent' || compute === 'creating') return 'Provisioning';
-  if (registration === 'online') return 'Ready';
-  return registration === 'disabled' ? 'PendingReturn' : 'Starting';
+  return registration === 'online' ? 'Ready' : 'Starting';
 }
 
 /**
