@@ -117,7 +117,10 @@ async function poolAccounts({ schedule, world, people }: Trial): Promise<PoolAcc
   const accounts: PoolAccount[] = [];
   for (const { name } of schedule.pools) {
     const run = engine.openRun(`pool/${name}`);
-    const view = run && !run.replayFailure ? ((await engine.query(run.workflowId, 'view')) as PoolView) : undefined;
+    // A query waits for the task that is under way, and nothing moves unless time does.
+    while (run?.task === 'started') await world.timeline.run(world.timeline.now() + 5);
+    const asked = run && run.committed.length > 0 && !run.replayFailure;
+    const view = asked ? ((await engine.query(run.workflowId, 'view')) as PoolView) : undefined;
     const deletedAt = people.deleted.get(name);
     accounts.push({
       name,
