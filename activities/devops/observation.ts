@@ -129,7 +129,7 @@ export function compare(
 
   const see = (agent: WireAgent) => {
     const before = previous?.agents.get(agent.name);
-    const { after, job } = remember(before, agent, reservations.get(agent.name) ?? [], finished, fresh);
+    const { after, job } = remember(before, agent, reservations.get(agent.name) ?? [], finished);
     delta.memory.agents.set(agent.name, after);
     stand(agent.name, before, after);
     const left = before?.requestId;
@@ -216,11 +216,9 @@ function remember(
   agent: WireAgent,
   reservations: readonly WireJobRequest[],
   finished: ReadonlyMap<number, WireJobRequest>,
-  fresh: boolean,
 ): { after: AgentMemory; job?: WireJobRequest } {
-  const ended = before && withoutFinished(before, finished).done;
+  const done = before && withoutFinished(before, finished).done;
   const last = agent.lastCompletedRequest;
-  const done = fresh ? last?.requestId : ended;
   const job =
     reservations.find(({ requestId }) => requestId === before?.requestId) ??
     reservations[0] ??
@@ -230,7 +228,8 @@ function remember(
     return { after: { ...before, absences: 0 } };
   }
   // A job that came and went between two looks: shown as running now, and as finished by the next look. Ids grow as
-  // jobs are queued, so a list that lags behind brings no old job back.
+  // jobs are queued, so a list that lags behind brings no old job back. Without a memory the same is told of every agent's
+  // last job: it may have ended since another observer's last look, and nobody else would ever tell its lease.
   const isMissed = !job && last && isFinished(last) && last.requestId > (done ?? 0);
   const missed = isMissed ? asRunning(last) : undefined;
   const holding = job ?? missed;

@@ -203,10 +203,12 @@ describe('The life of a job', () => {
     expect(second.agents[0]?.observation.job).toMatchObject({ requestId: 7, result: 'succeeded' });
   });
 
-  test('a job of an earlier time is not told anew by an observer without a memory', () => {
-    const delta = observe(ended);
-    expect(delta.jobs).toEqual([]);
-    expect(delta.agents[0]?.observation.job).toBeUndefined();
+  test('a job that ended while nobody looked is told by an observer without a memory, which cannot know of it', () => {
+    const first = observe(ended);
+    expect(first.agents[0]?.observation.job).toMatchObject({ requestId: 7 });
+    const second = observe(ended, ended);
+    expect(second.jobs).toMatchObject([{ requestId: 7, finished: true }]);
+    expect(observe(ended, ended, ended).jobs).toEqual([]);
   });
 
   test('a job that follows at once does not hide the end of the one before', () => {
