@@ -19,6 +19,9 @@ export const workflowIds = {
   lease: (organization: string, requestId: number) => `lease/${organization}/${requestId}`,
   /** Of an audit that an operator asked for; those of the schedule have ids of their own. */
   auditByHand: 'audit/by-hand',
+  /** Of audits that change nothing: a plan, and a check of the invariants. */
+  auditDryRun: 'audit/dry-run',
+  auditCheck: 'audit/check',
 } as const;
 
 /**

@@ -1,6 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { Argument, Command, Option } from 'commander';
 import { addAgentCommands } from './commands/agent.ts';
+import { addAuditCommands } from './commands/audit.ts';
+import { addDoctorCommand } from './commands/doctor.ts';
 import { addJobCommands } from './commands/job.ts';
 import { addPoolCommands } from './commands/pool.ts';
 import { completionScript, shells, type Shell } from './completion.ts';
@@ -39,6 +41,8 @@ export function createProgram(context: CommandContext): Command {
   addPoolCommands(program, context);
   addAgentCommands(program, context);
   addJobCommands(program, context);
+  addAuditCommands(program, context);
+  addDoctorCommand(program, context);
 
   program
     .command('completion')

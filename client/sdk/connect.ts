@@ -1,6 +1,7 @@
 import { Client, Connection, type ConnectionOptions } from '@temporalio/client';
 import { defaultLimits, type Limits } from '../../domain/limits.ts';
 import { createAgents, type Agents } from './agents.ts';
+import { createAudits, type Audits } from './audits.ts';
 import { asOdpError } from './error.ts';
 import { createJobs, type Jobs } from './jobs.ts';
 import { createPools, type Pools } from './pools.ts';
@@ -27,6 +28,7 @@ export interface OpenDevOpsPools extends AsyncDisposable {
   pools: Pools;
   agents: Agents;
   jobs: Jobs;
+  audits: Audits;
   /** The Temporal client below, for what this interface does not offer. */
   client: Client;
   close(): Promise<void>;
@@ -57,6 +59,7 @@ export async function connect(options: ConnectOptions): Promise<OpenDevOpsPools>
     pools: bounded(createPools(client, { installation, limits }), connection, timeoutMs),
     agents: bounded(createAgents(client), connection, timeoutMs),
     jobs: bounded(createJobs(client), connection, timeoutMs),
+    audits: bounded(createAudits(client, { limits }), connection, timeoutMs),
     client,
     close,
     [Symbol.asyncDispose]: close,

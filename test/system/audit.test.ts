@@ -1,8 +1,4 @@
-import { readFileSync } from 'node:fs';
-import { getCACertificates, setDefaultCACertificates } from 'node:tls';
 import { MockActivityEnvironment } from '@temporalio/testing';
-import { createAzureClients, type AzureClients } from '../../activities/azure/clients.ts';
-import { createAzureCredential } from '../../activities/azure/credential.ts';
 import type { ProvisionInput } from '../../activities/interfaces.ts';
 import type { AuditReport } from '../../domain/audit/report.ts';
 import { workflowTypes } from '../../domain/messages.ts';
@@ -14,6 +10,7 @@ import { embeddedPool, queueJobs } from '../support/embedded-pool.ts';
 import { eventually } from '../support/eventually.ts';
 import { brokenPromises, registrationsLeft, resourcesLeft } from '../support/ledger-checks.ts';
 import { startStack, type Stack } from '../support/stack.ts';
+import { cloudOf } from './audit-stack-support.ts';
 
 /** The auditor on a whole installation: real engine with its schedule, real SDKs, embedded cloud. */
 
@@ -25,19 +22,11 @@ const everyMs = 5_000;
 const newbornMs = 6_000;
 
 let stack: Stack;
-let azure: AzureClients;
+let cloud: ReturnType<typeof cloudOf>;
 
 beforeAll(async () => {
   stack = await startStack({ scale: 0.02, limits: { audit: { everyMs, confirmMs, newbornMs } } });
-  const { installation } = stack;
-  const authority = readFileSync(installation.azure.caCertificateFile ?? '', 'utf8');
-  setDefaultCACertificates([...getCACertificates('default'), authority]);
-  azure = createAzureClients({
-    endpoint: installation.azure.resourceManagerEndpoint ?? '',
-    scope: installation.azure.scope ?? 'https://management.azure.com/.default',
-    credential: createAzureCredential(installation.azure, readSecret),
-    userAgent: 'test',
-  });
+  cloud = cloudOf(stack);
 });
 afterAll(async () => {
   await stack.close();
@@ -78,25 +67,6 @@ async function ownerless(pool: string, agent: string): Promise<ProvisionInput> {
   };
 }
 
-const groupPath = () =>
-  `/subscriptions/${stack.cloud.subscriptionId}/resourceGroups/${stack.installation.azure.resourceGroup}`;
-
-async function putDisk(name: string, tags: Record<string, string>): Promise<string> {
-  const id = `${groupPath()}/providers/Microsoft.Compute/disks/${name}`;
-  const body = {
-    location: stack.cloud.location,
-    tags,
-    properties: { creationData: { createOption: 'Empty' }, diskSizeGB: 4 },
-  };
-  await azure.call('test', 'PUT', stack.cloud.subscriptionId, `${id}?api-version=2024-03-02`, undefined, body);
-  return id;
-}
-
-async function exists(id: string): Promise<boolean> {
-  const path = `${id}?api-version=2024-03-02`;
-  return (await azure.call('test', 'GET', stack.cloud.subscriptionId, path)).status !== 404;
-}
-
 test('a healthy installation has nothing to repair', async () => {
   const odp = await stack.client();
   await odp.pools.apply(embeddedPool(stack.cloud, 'audited'));
@@ -117,11 +87,11 @@ test('a machine that an outlived attempt makes after its agent returned goes, an
     'odp-pool': 'audited',
     'odp-agent': 'agent/audited/0123abcde00000b',
   };
-  const disk = await putDisk('0123abcde00000b-os', own);
+  const disk = await cloud.putDisk('0123abcde00000b-os', own);
   const foreign = await Promise.all([
-    putDisk('0123abcde00000c-os', { ...own, 'odp-installation': 'another' }),
-    putDisk('0123abcde00000d-os', { 'odp-pool': 'audited' }),
-    putDisk('somebody-else', {}),
+    cloud.putDisk('0123abcde00000c-os', { ...own, 'odp-installation': 'another' }),
+    cloud.putDisk('0123abcde00000d-os', { 'odp-pool': 'audited' }),
+    cloud.putDisk('somebody-else', {}),
   ]);
 
   // The attempt that the engine gave up long ago goes on: it registers the agent and creates its machine.
@@ -135,8 +105,8 @@ test('a machine that an outlived attempt makes after its agent returned goes, an
     expect(await registrationsLeft(stack)).toEqual([]);
     expect((await resourcesLeft(stack)).toSorted()).toEqual([foreign[0]]);
   }, 60_000);
-  for (const id of foreign) expect(await exists(id)).toBe(true);
-  expect(await exists(disk)).toBe(false);
+  for (const id of foreign) expect(await cloud.exists(id)).toBe(true);
+  expect(await cloud.exists(disk)).toBe(false);
   await eventually(async () => {
     const done = (await repairs()).map(({ kind, outcome }) => `${kind} ${outcome}`);
     expect(done.toSorted()).toEqual(['machineWithoutWorkflow done', 'partWithoutMachine done']);
@@ -159,7 +129,7 @@ test('tags that somebody removed from a machine under a job come back, and its j
     expect(view.resourceId).toBeDefined();
     return view;
   }, 60_000);
-  const machines = azure.compute(stack.cloud.subscriptionId).virtualMachines;
+  const machines = cloud.azure.compute(stack.cloud.subscriptionId).virtualMachines;
   const group = stack.installation.azure.resourceGroup;
   await machines.update(group, agent.agent, { tags: { costs: 'team-7' } });
 
