@@ -59,7 +59,8 @@ export async function simulate(schedule: Schedule, { trace }: SimulateOptions = 
     noteLedger(world);
     const people = createPeople(world);
     const nemesis = createNemesis(world);
-    arrange(schedule, world, people, nemesis);
+    const strikes = countStrikes(world);
+    arrange(schedule, world, people, nemesis, strikes);
     await world.timeline.run(simulationStart + schedule.chaosMs);
     calm(world, schedule);
     const breaches = await untilConverged({ schedule, world, people, nemesis });
@@ -68,7 +69,7 @@ export async function simulate(schedule: Schedule, { trace }: SimulateOptions = 
     return {
       breaches,
       digest: world.journal.digest(),
-      figures: figuresOf(world, people, nemesis),
+      figures: figuresOf(world, people, nemesis, strikes),
       journal: world.journal.last(),
     };
   } finally {
@@ -94,7 +95,7 @@ async function untilConverged(trial: Trial): Promise<Breach[]> {
 }
 
 /** Puts everything that the schedule says on the timeline. */
-function arrange(schedule: Schedule, world: World, people: People, nemesis: Nemesis): void {
+function arrange(schedule: Schedule, world: World, people: People, nemesis: Nemesis, strikes: Strikes): void {
   const { timeline, cloud } = world;
   const at = (ms: number, task: () => void | Promise<void>): void =>
     // What people and the nemesis do takes time of its own: nobody waits for it here.
@@ -103,9 +104,10 @@ function arrange(schedule: Schedule, world: World, people: People, nemesis: Neme
   for (const verb of schedule.verbs) at(verb.at, () => people.do(verb));
   for (const job of schedule.jobs) at(job.at, () => people.queue(job));
   for (const disturbance of schedule.disturbances) at(disturbance.at, () => nemesis.strike(disturbance));
-  for (const { from, until, fault } of schedule.faults) {
+  for (const { kind, from, until, fault } of schedule.faults) {
     at(from, () => {
       const { id } = cloud.context.faults.add(fault);
+      strikes.kinds.set(id, kind ?? fault.effect.kind);
       at(until, () => void cloud.context.faults.remove(id));
     });
   }
@@ -129,6 +131,26 @@ function calm(world: World, schedule: Schedule): void {
     process.skewMs = 0;
   }
   if (workers.alive.length === 0) workers.start();
+}
+
+/** How often the cloud's faults struck, by their kind. */
+interface Strikes {
+  /** Kinds by the id of the fault. */
+  kinds: Map<string, string>;
+  struck: Record<string, number>;
+}
+
+function countStrikes({ cloud }: World): Strikes {
+  const { faults } = cloud.context;
+  const strikes: Strikes = { kinds: new Map(), struck: {} };
+  const strike = faults.strike.bind(faults);
+  faults.strike = (effects, subject) => {
+    const fault = strike(effects, subject);
+    const kind = fault && strikes.kinds.get(fault.id);
+    if (kind !== undefined) strikes.struck[kind] = (strikes.struck[kind] ?? 0) + 1;
+    return fault;
+  };
+  return strikes;
 }
 
 /** Writes the cloud's own account into the journal, all but the calls. */
@@ -159,12 +181,11 @@ function lineOf(entry: LedgerEntry): string | undefined {
   }
 }
 
-function figuresOf(world: World, people: People, nemesis: Nemesis): SimulationFigures {
+function figuresOf(world: World, people: People, nemesis: Nemesis, strikes: Strikes): SimulationFigures {
   const { engine, cloud, timeline } = world;
   const { ledger } = cloud.context;
   const calls = ledger.entries('call');
-  const struck: Record<string, number> = { ...nemesis.strikes };
-  for (const { fault } of calls) if (fault !== undefined) struck['call'] = (struck['call'] ?? 0) + 1;
+  const struck: Record<string, number> = { ...strikes.struck, ...nemesis.strikes };
   const { activations, activities, replays, ...rest } = engine.figures;
   for (const [name, count] of Object.entries(rest)) if (count > 0) struck[name] = count;
   return {

@@ -53,6 +53,17 @@ const controllerOperations = [
 /** Agents call again ten times, so this leaves one call in a hundred thousand without an answer. */
 const mostForAgents = 0.3;
 
+/**
+ * Every call of Azure DevOps but one: an agent that cannot say goodbye after its job may be given another job that it
+ * will never take, and nobody but Azure DevOps could prevent that.
+ */
+const everyDevopsCall: readonly Match[] = [
+  ...['GET', 'POST', 'PATCH', 'PUT'].map((method): Match => ({ service: 'azure-devops', method })),
+  ...['Agents_Delete', 'Pools_Delete', 'Queues_Delete'].map(devops),
+];
+const everywhere = (effect: Effect): Broken[] =>
+  everyDevopsCall.map((match) => ({ match, effect, most: mostForAgents }));
+
 /** Calls that change something, whose answer may be lost after they did. */
 const writes = [
   create,
@@ -91,7 +102,7 @@ export const faultKinds: Record<string, FaultKind> = {
         () => [{ match: arm, effect: reject(429, 'TooManyRequests', wait) }],
         () => [{ match: create, effect: reject(429, 'OperationNotAllowed', wait) }],
         () => [{ match: remove, effect: reject(429, 'OperationNotAllowed', wait) }],
-        () => [{ match: { service: 'azure-devops' }, effect: reject(429, 'TF400733', wait), most: mostForAgents }],
+        () => everywhere(reject(429, 'TF400733', wait)),
         // No `Retry-After`: the product waits by its own rule.
         () => [{ match: arm, effect: reject(429, 'TooManyRequests') }],
       ])();
@@ -100,13 +111,7 @@ export const faultKinds: Record<string, FaultKind> = {
   delayed: {
     row: 'F1',
     what: 'Azure DevOps answers, and asks in headers to slow down',
-    draw: (draw) => [
-      {
-        match: { service: 'azure-devops' },
-        effect: reject(200, 'Delayed', { retryAfterSeconds: draw.scaled(1, 30) }),
-        most: mostForAgents,
-      },
-    ],
+    draw: (draw) => everywhere(reject(200, 'Delayed', { retryAfterSeconds: draw.scaled(1, 30) })),
   },
   unavailable: {
     row: 'F2',
@@ -114,13 +119,7 @@ export const faultKinds: Record<string, FaultKind> = {
     draw: (draw) => {
       const status = draw.pick([500, 502, 503, 504]);
       const effect = reject(status, draw.pick(['InternalServerError', 'ServerTimeout', 'ServiceUnavailable']));
-      return draw.some(
-        [
-          { match: arm, effect },
-          { match: { service: 'azure-devops' }, effect, most: mostForAgents },
-        ],
-        0.7,
-      );
+      return draw.some([[{ match: arm, effect }], everywhere(effect)], 0.7).flat();
     },
   },
   cut: {
@@ -308,11 +307,12 @@ export function drawFaults(draw: Draw, intensity: Intensity, chaosMs: number): S
     const rate = rateOf(own, intensity);
     const windows = windowsOf(own, chaosMs);
     const moment = own.whole(0, Math.max(0, chaosMs - minute));
-    return kind.draw(own).flatMap((broken) => inForce(broken, rate, windows, moment, chaosMs));
+    return kind.draw(own).flatMap((broken) => inForce(name, broken, rate, windows, moment, chaosMs));
   });
 }
 
 function inForce(
+  kind: string,
   { match, effect, most = 1, outageMs }: Broken,
   rate: number,
   windows: readonly [number, number][],
@@ -320,13 +320,14 @@ function inForce(
   chaosMs: number,
 ): ScheduledFault[] {
   if (outageMs !== undefined) {
-    return [{ from: moment, until: Math.min(chaosMs, moment + outageMs), fault: { match, effect } }];
+    return [{ kind, from: moment, until: Math.min(chaosMs, moment + outageMs), fault: { match, effect } }];
   }
   // An agent that is doomed at its start dies later: it must do so while faults still strike.
   const end = effect.kind === 'agentDies' ? chaosMs - effect.afterMs - minute : chaosMs;
   return windows
     .filter(([from]) => from < end)
     .map(([from, until]) => ({
+      kind,
       from,
       until: Math.min(until, end),
       fault: { match, effect, probability: Math.min(rate, most) },

@@ -20,8 +20,8 @@ export interface Schedule {
   pools: { name: string; document: unknown }[];
   jobs: ScheduledJob[];
   verbs: ScheduledVerb[];
-  /** Faults of the cloud, each in force from `from` until `until`. */
-  faults: { from: number; until: number; fault: Omit<Fault, 'id'> }[];
+  /** Faults of the cloud, each in force from `from` until `until`. `kind` is what they are counted under. */
+  faults: { kind?: string; from: number; until: number; fault: Omit<Fault, 'id'> }[];
   disturbances: ScheduledDisturbance[];
   engine: EngineChance;
 }
