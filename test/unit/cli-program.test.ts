@@ -72,7 +72,7 @@ describe('help', () => {
       expect(code).toBe(0);
       expect(errors).toBe('');
       expect(output).toContain(`Usage: odp ${path}`);
-      if (!['pool', 'agent', 'job'].includes(path)) expect(output).toContain(`$ odp ${path}`);
+      if (!['pool', 'agent', 'job', 'audit'].includes(path)) expect(output).toContain(`$ odp ${path}`);
     },
   );
 });
