@@ -143,6 +143,19 @@ describe('many runs', () => {
     expect(lines.join('\n')).toContain('1.000 ends');
   });
 
+  test('end at once where the runtime cannot be loaded', async () => {
+    const broken = createRunner({ workers: 2, runtime: join(process.cwd(), 'test/simulation/report/no-such.ts') });
+    try {
+      const { tally, failures } = await simulateMany(of(seeds), many({ runner: broken }));
+      expect(tally.schedules).toBeLessThanOrEqual(2);
+      expect(failures[0]).toMatchObject({ ending: 'notLoaded' });
+      expect(failures[0]?.breaches[0]?.message).toMatch(/ERR_MODULE_NOT_FOUND/);
+      expect(await shrinkAndSave(failures, many({ runner: broken }), { folder })).toEqual([]);
+    } finally {
+      await broken.close();
+    }
+  });
+
   test('end after the first failure unless they are told to go on', async () => {
     const { tally, failures } = await simulateMany(of(seeds), many({ keepGoing: false }));
     expect(failures.length).toBeGreaterThanOrEqual(1);

@@ -4,8 +4,11 @@ import type { Breach } from '../../../domain/invariants/account.ts';
 import type { Schedule } from '../schedule/schedule.ts';
 import type { ChildMessage, RunMessage, RunOptions, SimulationOutcome } from './protocol.ts';
 
-/** How a run ended. All but the first are failures of their own, whatever the invariants would say. */
-export type Ending = 'completed' | 'threw' | 'crashed' | 'hung';
+/**
+ * How a run ended. All but the first are failures of their own, whatever the invariants would say; the last says nothing
+ * about the schedule.
+ */
+export type Ending = 'completed' | 'threw' | 'crashed' | 'hung' | 'notLoaded';
 
 /** One schedule, run. */
 export interface RunResult {
@@ -51,6 +54,8 @@ const defaultRuntime = new URL('../run.ts', import.meta.url);
 
 interface Slot {
   child?: ChildProcess;
+  /** The child has loaded the runtime. */
+  ready: boolean;
   log: string;
 }
 
@@ -64,7 +69,7 @@ interface Task {
 /** A runner; its children start when they are needed. */
 export function createRunner({ workers, runtime, silentMs = 120_000, longestMs = 900_000 }: RunnerOptions): Runner {
   const address = runtime === undefined ? defaultRuntime.href : pathToFileURL(runtime).href;
-  const slots: Slot[] = Array.from({ length: workers }, () => ({ log: '' }));
+  const slots: Slot[] = Array.from({ length: workers }, () => ({ ready: false, log: '' }));
   const free = [...slots];
   const waiting: Task[] = [];
   let closed = false;
@@ -78,6 +83,7 @@ export function createRunner({ workers, runtime, silentMs = 120_000, longestMs =
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
     });
     slot.child = child;
+    slot.ready = false;
     slot.log = '';
     const keep = (text: Buffer) => {
       slot.log = `${slot.log}${text.toString()}`.slice(-shownLog);
@@ -130,6 +136,7 @@ export function createRunner({ workers, runtime, silentMs = 120_000, longestMs =
       };
       const hear = (message: ChildMessage) => {
         alive();
+        if (message.kind === 'ready') slot.ready = true;
         if (message.kind === 'ready' || message.id !== id) return;
         switch (message.kind) {
           case 'lines':
@@ -151,7 +158,8 @@ export function createRunner({ workers, runtime, silentMs = 120_000, longestMs =
       const exited = (code: number | null, signal: string | null) => {
         const how = signal === null ? `with code ${code}` : `by ${signal}`;
         // What it wrote last arrives after its end.
-        setImmediate(() => broken('crashed', `The process ended ${how}. Its last words: ${slot.log.trim() || 'none'}`));
+        const ending = slot.ready ? 'crashed' : 'notLoaded';
+        setImmediate(() => broken(ending, `The process ended ${how}. Its last words: ${slot.log.trim() || 'none'}`));
       };
       const failed = (error: Error) => broken('crashed', error.message);
       const longest = setTimeout(() => hang(`It was not over after ${longestMs / 1_000} s.`), longestMs);

@@ -41,8 +41,10 @@ export async function simulateMany(
   const report = () => log(progressLine(tally, schedules.count, (performance.now() - began) / 1_000));
   const progress = progressMs === undefined ? undefined : setInterval(report, progressMs);
   let next = 0;
+  // Where the runtime cannot even be loaded, every further schedule would only say so again.
+  const goesOn = () => (keepGoing ? !failures.some(({ ending }) => ending === 'notLoaded') : failures.length === 0);
   const work = async () => {
-    while (next < schedules.count && (keepGoing || failures.length === 0)) {
+    while (next < schedules.count && goesOn()) {
       const result = await runner.run(schedules.at(next++), { options, ...(trace === undefined ? {} : { trace }) });
       count(tally, result);
       if (result.breaches.length === 0) continue;
@@ -81,7 +83,7 @@ export async function shrinkAndSave(
   const seen = new Set<string>();
   for (const { schedule, breaches } of failures) {
     for (const { invariant, message } of firstBreaches(breaches)) {
-      if (seen.has(invariant) || seen.size >= bounds.schedules) continue;
+      if (seen.has(invariant) || seen.size >= bounds.schedules || invariant === 'notLoaded') continue;
       seen.add(invariant);
       const ends = performance.now() + bounds.ms;
       const breaksIt = async (candidate: Schedule) =>
