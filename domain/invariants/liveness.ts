@@ -44,20 +44,27 @@ function jobs(account: Account): Breach[] {
           ];
     }
     const [{ result, at }] = finishes as [{ result: string; at: number }];
-    const lost =
-      result === 'abandoned' &&
-      !account.disturbances.some(({ kind, at: when }) => endsJobs.includes(kind) && when <= at);
-    return lost
-      ? [
-          {
-            invariant: 'liveness',
-            at,
-            subject,
-            message: 'It was abandoned, although nobody took its machine or agent away.',
-          },
-        ]
-      : [];
+    if (result !== 'abandoned' || isTakenAway(account, at) || reachedUsedAgent(account, requestId)) return [];
+    const message = 'It was abandoned, although nobody took its machine or agent away.';
+    return [{ invariant: 'liveness', at, subject, message }];
   });
+}
+
+function isTakenAway({ disturbances }: Account, at: number): boolean {
+  return disturbances.some(({ kind, at: when }) => endsJobs.includes(kind) && when <= at);
+}
+
+/**
+ * The server may give an agent another job in the moment between the end of its one job and its farewell, sooner than
+ * anybody could disable it. The agent never takes that job (microsoft/azure-pipelines-agent issue 2332).
+ */
+function reachedUsedAgent({ jobs: all }: Account, requestId: number): boolean {
+  const assigned = all.find((job) => job.requestId === requestId)?.assignments.at(-1);
+  return all.some(
+    (other) =>
+      other.requestId !== requestId &&
+      other.receipts.some(({ agent, at }) => agent === assigned?.agent && at <= assigned.at),
+  );
 }
 
 function standing(account: Account, pool: PoolAccount, open: ReadonlySet<string>): Breach[] {
