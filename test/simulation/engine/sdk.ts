@@ -107,8 +107,11 @@ export async function createWorkflowRuntime(activityNames: Set<string>): Promise
   };
 }
 
-/** One activation may take this long in real time; a workflow that loops for ever ends there. */
-const isolateTimeoutMs = 10_000;
+/**
+ * Without a time-out: Node would begin a thread for each of the several calls of an activation, which takes twice as
+ * long as the activation itself. A workflow that loops for ever is found by whoever watches this process.
+ */
+const isolateTimeoutMs = undefined as unknown as number;
 
 function creationOptions(options: InstanceOptions): object {
   const { workflowId, runId, firstRunId, workflowType, taskQueue, startedAt, randomSeed, parent, continuedFrom } =
