@@ -50,6 +50,13 @@ test('a gap in either look means that nothing is deleted, and what needs no dele
   }
 });
 
+test('a plan trusts no remains of an incomplete look, whoever concluded them', () => {
+  const look = looked({ resources: [resource(1)] });
+  expect(planRepairs(look, { ...look, at: at + minute }, limits).removals).toHaveLength(1);
+  expect(planRepairs({ ...look, complete: false }, { ...look, at: at + minute }, limits).removals).toEqual([]);
+  expect(planRepairs(look, { ...look, at: at + minute, complete: false }, limits).removals).toEqual([]);
+});
+
 describe('what is younger than five minutes is spared', () => {
   const aged = (ageMs: number) => agentsOf(plan({ resources: [resource(1, 'machine', { ageMs })] }));
   test('by its creation', () => {
