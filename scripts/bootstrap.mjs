@@ -17,6 +17,7 @@ const commands = {
   check: (args) => ['scripts/check.ts', ...args],
   bench: (args) => ['bench/main.ts', ...args],
   simulate: (args) => ['test/simulation/main.ts', ...args],
+  chaos: (args) => ['test/chaos/main.ts', ...args],
 };
 
 const [name = '', ...args] = process.argv.slice(2);
