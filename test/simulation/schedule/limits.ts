@@ -23,7 +23,8 @@ const refusedRetryMs = 5 * minute;
 export function drawLimits(draw: Draw, cloudScale: number): Limits {
   if (draw.happens(0.03)) return structuredClone(defaultLimits);
   const slow = Math.max(1, cloudScale);
-  const intervalMs = draw.time(3 * second, 15 * second);
+  // Looks are most of what a run costs; how often they come changes nothing in what they lead to.
+  const intervalMs = draw.time(4 * second, 30 * second);
   // Barely enough: some agents come online after they were given up, which is how a zombie begins.
   const impatient = draw.happens(0.1);
   const often = draw.happens(0.6);
@@ -48,7 +49,7 @@ export function drawLimits(draw: Draw, cloudScale: number): Limits {
     },
     observer: {
       intervalMs,
-      idleIntervalMs: draw.happens(0.3) ? intervalMs : Math.max(intervalMs, draw.time(10 * second, minute)),
+      idleIntervalMs: draw.happens(0.2) ? intervalMs : Math.max(intervalMs, draw.time(20 * second, 2 * minute)),
       activityMs: draw.time(3 * minute, 60 * minute),
       heartbeatMs: draw.time(10 * second, 30 * second),
     },
