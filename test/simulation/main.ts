@@ -5,6 +5,8 @@ import { readFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
 import { readTrace } from '../../client/cli/trace-file.ts';
 import { OdpError } from '../../client/sdk/error.ts';
+import type { Mutation } from './mutations/mutations.ts';
+import { chooseMutations, runMutation } from './mutations/run-mutations.ts';
 import { currentCommit } from './report/commit.ts';
 import { readSchedule } from './report/regression.ts';
 import { createRunner } from './report/runner.ts';
@@ -25,6 +27,8 @@ const usage = `usage: npm run simulate -- [--seeds 1..200] [options]
   --keep-going      do not stop at the first failure
   --no-shrink       keep no failing schedule: do not shrink it, do not save it
   --json            no progress on standard error
+  --mutations       plant each known bug in a copy of the product, and see which seed finds it
+  --mutation NAME   plant one; may be given several times
 Prints one line of JSON on standard output. Exit code: 0, 1 when anything was broken, 2 when the call was wrong.`;
 
 const options = {
@@ -38,8 +42,13 @@ const options = {
   'keep-going': { type: 'boolean' },
   'no-shrink': { type: 'boolean' },
   json: { type: 'boolean' },
+  mutations: { type: 'boolean' },
+  mutation: { type: 'string', multiple: true },
   help: { type: 'boolean', short: 'h' },
 } as const;
+
+/** Every planted bug must be found within these. */
+const mutationSeeds = '1..500';
 
 /** Between two lines of progress. */
 const progressMs = 10_000;
@@ -55,6 +64,9 @@ async function main(args: string[]): Promise<number> {
   }
   const seeds = parseSeeds(values.seed ?? values.seeds ?? '1..200');
   const workers = wholeNumber('--workers', values.workers ?? '2', 64);
+  if (values.mutations || values.mutation) {
+    return await plant(chooseMutations(values.mutation), values.seed ?? values.seeds ?? mutationSeeds, workers);
+  }
   const schedules = await schedulesOf(values, seeds);
   if (values.print) {
     process.stdout.write(`${JSON.stringify(schedules.at(0), null, 2)}\n`);
@@ -97,6 +109,17 @@ async function main(args: string[]): Promise<number> {
   } finally {
     await runner.close();
   }
+}
+
+/** One line of JSON for each planted bug; 1 when one was not found. */
+async function plant(chosen: readonly Mutation[], seeds: string, workers: number): Promise<number> {
+  let missed = 0;
+  for (const mutation of chosen) {
+    const result = await runMutation(mutation, seeds, workers);
+    if (!result.caught) missed += 1;
+    process.stdout.write(`${JSON.stringify(result)}\n`);
+  }
+  return missed > 0 ? 1 : 0;
 }
 
 interface Schedules {
