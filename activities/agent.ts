@@ -143,12 +143,12 @@ export function createAgentActivities(options: AgentActivitiesOptions): AgentAct
   };
 
   const giveBack = async (
-    { identity, workflowId, machine }: ReturnInput,
+    { identity, workflowId, machine, registrationId }: ReturnInput,
     progress: Progress<Returning>,
     signal: AbortSignal,
   ): Promise<ReturnOutcome> => {
     // The commit point: as long as the server keeps the agent for a job, nothing of it is touched.
-    const deregistered = await classified('agents.delete', () => registrar.deregister(identity));
+    const deregistered = await classified('agents.delete', () => registrar.deregister(identity, registrationId));
     if (deregistered === 'busy') return { outcome: 'busy' };
     const reference = machineReference(identity.agent, machine);
     const own = ownTags(identity, workflowId);

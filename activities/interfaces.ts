@@ -42,6 +42,8 @@ export interface ReturnInput {
   identity: AgentIdentity;
   workflowId: string;
   machine: Pick<MachineSpecification, 'subscriptionId' | 'resourceGroup'>;
+  /** Where it is known: a list of agents may lag, and an agent that it does not show may hold a job. */
+  registrationId?: number;
 }
 
 /** `busy`: the server refused to forget the agent because a job runs on it; nothing was deleted. */
@@ -198,5 +200,5 @@ export interface AgentRegistrar {
   ): Promise<AgentRegistration>;
   find(identity: AgentIdentity): Promise<{ registrationId: number } | undefined>;
   /** Disables, then deletes. `busy`: the server refused because a job runs on it, and it is enabled or not as before. */
-  deregister(identity: AgentIdentity): Promise<'removed' | 'busy'>;
+  deregister(identity: AgentIdentity, registrationId?: number): Promise<'removed' | 'busy'>;
 }

@@ -252,7 +252,14 @@ class AgentLife {
             heartbeatTimeout: limits.heartbeatMs,
             priority: { priorityKey: priorities.release },
           },
-          [{ identity, workflowId: workflowInfo().workflowId, machine: specification.machine }],
+          [
+            {
+              identity,
+              workflowId: workflowInfo().workflowId,
+              machine: specification.machine,
+              ...(this.registrationId === undefined ? {} : { registrationId: this.registrationId }),
+            },
+          ],
         );
         if (outcome === 'returned') {
           this.change({ compute: 'absent', registration: 'removed' }, 'nothing is left');

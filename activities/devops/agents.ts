@@ -69,6 +69,16 @@ export async function listAgents(
   return list?.value ?? [];
 }
 
+/** The agent of this id; undefined when there is none. */
+export async function readAgent(
+  connection: DevOpsConnection,
+  poolId: number,
+  agentId: number,
+): Promise<WireAgent | undefined> {
+  const path = `_apis/distributedtask/pools/${poolId}/agents/${agentId}`;
+  return await connection.send<WireAgent>({ method: 'GET', path, apiVersion });
+}
+
 /** Enables or disables an agent; `false`: there is no such agent. */
 export async function setEnabled(
   connection: DevOpsConnection,

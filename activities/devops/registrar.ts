@@ -1,7 +1,7 @@
 import type { AgentIdentity } from '../../domain/messages.ts';
 import { classified } from '../errors.ts';
 import type { AgentRegistrar } from '../interfaces.ts';
-import { deleteAgent, findAgent, putAgent, setEnabled } from './agents.ts';
+import { deleteAgent, findAgent, putAgent, readAgent, setEnabled } from './agents.ts';
 import type { DevOpsConnection, DevOpsConnections } from './connections.ts';
 
 /**
@@ -57,10 +57,12 @@ export function createAgentRegistrar(connections: DevOpsConnections): AgentRegis
         return agent && { registrationId: agent.id };
       }),
 
-    deregister: (identity) =>
+    deregister: (identity, registrationId) =>
       classified('Agents_Delete', async () => {
         const connection = connections.to(identity.organizationUrl);
-        const agent = await find(connections, identity);
+        const known =
+          registrationId === undefined ? undefined : await readAgent(connection, identity.agentPoolId, registrationId);
+        const agent = known ?? (await find(connections, identity));
         if (!agent) return 'removed';
         // Disabled first, so that no job is assigned while the deletion is on its way.
         if (!(await setEnabled(connection, identity.agentPoolId, agent.id, false))) return 'removed';
