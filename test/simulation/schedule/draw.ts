@@ -24,7 +24,9 @@ export interface Draw {
 
 /** The draws of one seed. */
 export function createDraw(seed: number, path = ''): Draw {
-  const chance = createChance(seed, hash(path));
+  const chance = createChance(mixed(`${seed}${path}`));
+  // The generator's first numbers still show its seed.
+  for (let skipped = 0; skipped < 8; skipped++) chance.uniform();
   const uniform = () => chance.uniform();
   const whole = (least: number, most: number) => least + Math.floor(uniform() * (most - least + 1));
   const scaled = (least: number, most: number) => Math.min(most, Math.round(least * (most / least) ** uniform()));
@@ -44,9 +46,14 @@ export function createDraw(seed: number, path = ''): Draw {
   };
 }
 
-/** FNV-1a, 32 bits: spreads names that differ in one letter. */
-function hash(text: string): number {
+/**
+ * FNV-1a, then the finish of MurmurHash3, 32 bits: without the latter the parts of one seed, and one part of
+ * neighbouring seeds, would draw alike.
+ */
+function mixed(text: string): number {
   let value = 0x811c9dc5;
   for (const character of text) value = Math.imul(value ^ (character.codePointAt(0) ?? 0), 0x01000193);
-  return value;
+  value = Math.imul(value ^ (value >>> 16), 0x85ebca6b);
+  value = Math.imul(value ^ (value >>> 13), 0xc2b2ae35);
+  return value ^ (value >>> 16);
 }

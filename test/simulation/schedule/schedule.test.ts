@@ -136,6 +136,14 @@ describe('among the first 200 seeds', () => {
     expect(having.length).toBeGreaterThanOrEqual(3);
   });
 
+  test('every fault meets every other one', () => {
+    const often = Object.keys(faultKinds).filter((name) => faultKinds[name]?.weight === undefined);
+    const together = (one: string, other: string) =>
+      schedules.some(({ faults }) => [one, other].every((name) => faults.some(({ kind }) => kind === name)));
+    const apart = often.flatMap((one) => often.filter((other) => !together(one, other)).map((other) => [one, other]));
+    expect(apart).toEqual([]);
+  });
+
   test.each(Object.keys(disturbanceKinds))('the disturbance %s is in at least three', (kind) => {
     const having = schedules.filter(({ disturbances }) => disturbances.some((one) => one.kind === kind));
     expect(having.length).toBeGreaterThanOrEqual(3);
