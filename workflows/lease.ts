@@ -2,8 +2,12 @@ import { condition, log, setCurrentDetails, setHandler, upsertSearchAttributes }
 import { waitReceipt } from '../domain/lease.ts';
 import type { LeaseInput, LeaseOutcome, ObservedJob } from '../domain/messages.ts';
 import { devops } from './activity-profiles.ts';
+import { failureDetails } from './failures.ts';
 import { jobObserved, leaseView } from './messages.ts';
 import { searchAttributes } from './search-attributes.ts';
+
+/** After Azure DevOps refused for a reason that only an operator can mend, how long until we ask again. */
+const refusedRetryMs = 300_000;
 
 /**
  * One job request on one agent. Its id, `lease/<organisation>/<request>`, makes a second lease of the same request
@@ -45,9 +49,7 @@ export async function lease(input: LeaseInput): Promise<LeaseOutcome> {
     outcome = outcomeOf(job);
   } else {
     log.warn('lease expired, cancelling the build', { requestId: job.requestId, buildId: job.buildId });
-    await devops.cancelBuild.executeWithOptions({ summary: `cancel build ${job.buildId}: its lease expired` }, [
-      { organizationUrl: identity.organizationUrl, projectId: job.projectId, buildId: job.buildId },
-    ]);
+    await cancelBuild(identity.organizationUrl, job, over);
     await condition(over, limits.leaseEndMs, { summary: 'wait for the cancelled job to end' });
     outcome = 'expired';
   }
@@ -59,6 +61,26 @@ export async function lease(input: LeaseInput): Promise<LeaseOutcome> {
     ...(job.result === undefined ? {} : { result: job.result }),
     receipt: receipt(),
   };
+}
+
+/** Cancels the job's build. Whatever refuses that is tried again: nobody else ends a job whose time is up. */
+async function cancelBuild(organizationUrl: string, job: ObservedJob, over: () => boolean): Promise<void> {
+  const { buildId, projectId, requestId } = job;
+  while (!over()) {
+    try {
+      await devops.cancelBuild.executeWithOptions({ summary: `cancel build ${buildId}: its lease expired` }, [
+        { organizationUrl, projectId, buildId },
+      ]);
+      return;
+    } catch (error) {
+      const failure = failureDetails(error);
+      log.error('the build of an expired lease could not be cancelled', { requestId, buildId, code: failure.code });
+      setCurrentDetails(
+        `Its lease expired, and build ${buildId} could not be cancelled: ${failure.message} ${failure.hint}`,
+      );
+      await condition(over, refusedRetryMs, { summary: `cancel again after ${failure.code}` });
+    }
+  }
 }
 
 /** `abandoned` is how Azure DevOps ends the job of an agent whose lock ran out. */
