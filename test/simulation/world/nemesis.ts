@@ -209,7 +209,7 @@ export function createNemesis(world: World): Nemesis {
         hardwareProfile: { vmSize: 'Standard_D2ads_v5' },
         storageProfile: {
           imageReference: { publisher: 'Canonical', offer: 'ubuntu-24_04-lts', sku: 'server', version: 'latest' },
-          osDisk: { createOption: 'FromImage', deleteOption: 'Delete' },
+          osDisk: { name: `${name}-os`, createOption: 'FromImage', deleteOption: 'Delete' },
         },
         osProfile: {
           computerName: name,
