@@ -90,7 +90,7 @@ export function createAgentActivities(options: AgentActivitiesOptions): AgentAct
       if (key !== undefined && tagValue(existing.tags, keyTagName) !== key) throw keyReplaced(reference);
       const registrationId =
         progress.value.registrationId ??
-        (await classified('agents.list', () => registrar.find(identity)))?.registrationId;
+        (await classified('Agents_List', () => registrar.find(identity)))?.registrationId;
       if (registrationId === undefined) throw registrationGone(reference);
       const createSentAt = progress.value.createSentAt ?? existing.timeCreated?.getTime() ?? azure.clock.now();
       return finished(await awaitCreated(azure, reference, signal), { registrationId, createSentAt });
@@ -110,7 +110,7 @@ export function createAgentActivities(options: AgentActivitiesOptions): AgentAct
     if (image.operatingSystem !== 'Linux') throw notLinux(image);
     const key = await keys.take();
     progress.note({ key: key.fingerprint });
-    const registration = await classified('agents.add', () =>
+    const registration = await classified('Agents_Add', () =>
       registrar.register(identity, key.publicKey, { ImageOverride: image.name }),
     );
     progress.note({ registrationId: registration.registrationId });
@@ -148,7 +148,7 @@ export function createAgentActivities(options: AgentActivitiesOptions): AgentAct
     signal: AbortSignal,
   ): Promise<ReturnOutcome> => {
     // The commit point: as long as the server keeps the agent for a job, nothing of it is touched.
-    const deregistered = await classified('agents.delete', () => registrar.deregister(identity, registrationId));
+    const deregistered = await classified('Agents_Delete', () => registrar.deregister(identity, registrationId));
     if (deregistered === 'busy') return { outcome: 'busy' };
     const reference = machineReference(identity.agent, machine);
     const own = ownTags(identity, workflowId);
@@ -202,49 +202,21 @@ function requestId(): string {
 }
 
 function foreignMachine({ name, resourceGroup }: MachineReference) {
-  return ownFailure({
-    code: 'ForeignMachine',
-    class: 'conflict',
-    message: `A machine named ${name} is in the resource group ${resourceGroup} and does not carry the tags of this agent.`,
-    hint: 'It was left as it is. Give the machines of this installation a resource group of their own.',
-    call: calls.create,
-    retryAfterMs: 0,
-    retried: false,
-  });
+  const message = `A machine named ${name} is in the resource group ${resourceGroup} and does not carry the tags of this agent.`;
+  return ownFailure('ForeignMachine', message, calls.create);
 }
 
 function notLinux({ name, operatingSystem }: ProvisionInput['image']) {
-  return ownFailure({
-    code: 'OperatingSystemNotSupported',
-    class: 'configuration',
-    message: `The image '${name}' runs ${operatingSystem}; machines are started by cloud-init, which needs Linux.`,
-    hint: 'Choose a Linux image.',
-    call: '',
-    retryAfterMs: 0,
-    retried: false,
-  });
+  const message = `The image '${name}' runs ${operatingSystem}; machines are started by cloud-init, which needs Linux.`;
+  return ownFailure('OperatingSystemNotSupported', message);
 }
 
 function keyReplaced({ name }: MachineReference) {
-  return ownFailure({
-    code: 'AgentKeyReplaced',
-    class: 'lost',
-    message: `Two attempts registered ${name} at the same time, and its machine holds the key that the other one replaced.`,
-    hint: 'The machine could never connect; it is returned and the pool creates another.',
-    call: calls.create,
-    retryAfterMs: 0,
-    retried: false,
-  });
+  const message = `Two attempts registered ${name} at the same time, and its machine holds the key that the other one replaced.`;
+  return ownFailure('AgentKeyReplaced', message, calls.create);
 }
 
 function registrationGone({ name }: MachineReference) {
-  return ownFailure({
-    code: 'RegistrationLost',
-    class: 'lost',
-    message: `The machine ${name} exists, and Azure DevOps does not know its agent any more.`,
-    hint: 'The machine could never connect; it is returned and the pool creates another.',
-    call: 'agents.list',
-    retryAfterMs: 0,
-    retried: false,
-  });
+  const message = `The machine ${name} exists, and Azure DevOps does not know its agent any more.`;
+  return ownFailure('RegistrationLost', message, 'Agents_List');
 }

@@ -1,10 +1,11 @@
 import { ApplicationFailure, ApplicationFailureCategory, CancelledFailure } from '@temporalio/common';
-import type { FailureClass, FailureDetails } from '../domain/failure.ts';
-import { armError, type Violation } from '../domain/violation.ts';
+import { failureWith, isRetried, type SurfacedErrorCode } from '../domain/error-catalogue.ts';
+import type { OwnErrorCode } from '../domain/errors/own-errors.ts';
+import type { FailureDetails } from '../domain/failure.ts';
+import { armError, type ArmError, type Violation } from '../domain/violation.ts';
 import { evidenceOf, redacted } from './errors/evidence.ts';
 import type { Evidence } from './errors/outside-error.ts';
-import { retriedByEngine } from './errors/retry-rules.ts';
-import type { ErrorRow, ServiceRow } from './errors/row.ts';
+import type { ErrorRow } from './errors/row.ts';
 import { errorTable } from './errors/table.ts';
 
 export { found, OutsideError, type Evidence } from './errors/outside-error.ts';
@@ -29,16 +30,15 @@ export function toApplicationFailure(
   if (error instanceof ApplicationFailure) return error;
   const evidence = evidenceOf(error);
   if (evidence === undefined) return unexpected(error, call, final);
-  const row = errorTable.find((candidate) => matches(candidate, evidence)) ?? lastResort;
+  const row = rowOf(evidence);
+  // Every service ends with a row for the rest; the table's own test holds it to that.
+  if (row === undefined) return unexpected(error, call, final);
   const name = evidence.call ?? call;
-  return failure({
-    code: row.code,
-    class: row.class,
-    message: `${name} ${verb(evidence)}: ${sentence(evidence.message)}`,
-    hint: row.hint,
+  return failure(row.code, `${name} ${verb(evidence)}: ${sentence(evidence.message)}`, {
     call: name,
-    retried: !final && (row.retried ?? retriedByEngine[row.class]),
-    retryAfterMs: evidence.retryAfterMs ?? row.retryAfterMs ?? 0,
+    hint: row.hint,
+    retried: isRetried(row.code) && !final,
+    retryAfterMs: evidence.retryAfterMs,
   });
 }
 
@@ -55,19 +55,26 @@ export async function classified<T>(call: string, work: () => Promise<T>): Promi
   }
 }
 
-/** A failure that this system itself finds, in the same form as those of the table. */
-export function ownFailure(details: FailureDetails & { retried: boolean }): ApplicationFailure {
-  return failure(details);
+/**
+ * A failure that this system itself finds. Class, retry rule and hint are the catalogue's; what was wrong, and where, is
+ * the caller's to say.
+ *
+ * @param call the call that showed it; empty when none did
+ */
+export function ownFailure(code: OwnErrorCode, message: string, call = ''): ApplicationFailure {
+  return failure(code, message, { call, retried: isRetried(code) });
 }
 
 /** A pool that could not be served: ARM's error body with every violation, never tried again by itself. */
 export function invalidPool(violations: readonly Violation[], pool: string): ApplicationFailure {
   const body = armError(violations, { target: pool });
+  const { message, details: parts } = body.error;
+  const details: FailureDetails & ArmError = { ...failureWith('InvalidPool', message), ...body };
   return ApplicationFailure.create({
-    type: 'InvalidPool',
-    message: `${body.error.message} ${violations.map(({ path, message }) => `${path}: ${message}`).join(' ')}`,
-    nonRetryable: true,
-    details: [body],
+    type: details.code,
+    message: `${message} ${parts.map((part) => `${part.target}: ${part.message}`).join(' ')}`,
+    nonRetryable: !isRetried('InvalidPool'),
+    details: [details],
   });
 }
 
@@ -80,11 +87,10 @@ export function failureOf(error: unknown): FailureDetails | undefined {
     : undefined;
 }
 
-const lastResort: ServiceRow = {
-  code: 'Unexpected',
-  class: 'transient',
-  hint: 'Nothing is known of this refusal.',
-};
+/** The row that decides; undefined only for a service without rows. */
+export function rowOf(evidence: Evidence): ErrorRow | undefined {
+  return errorTable.find((row) => matches(row, evidence));
+}
 
 function matches(row: ErrorRow, { service, status, codes, message }: Evidence): boolean {
   if (row.service !== service) return false;
@@ -106,16 +112,13 @@ function verb({ service, status, codes }: Evidence): string {
   return said === '' ? `was refused by ${service}` : `was refused by ${service} (${said})`;
 }
 
-function failure(given: {
-  code: string;
-  class: FailureClass;
-  message: string;
-  hint: string;
-  call: string;
-  retried: boolean;
-  retryAfterMs: number;
-}): ApplicationFailure {
-  const { retried, retryAfterMs } = given;
+function failure(
+  code: SurfacedErrorCode,
+  message: string,
+  given: { call: string; retried: boolean; hint?: string | undefined; retryAfterMs?: number | undefined },
+): ApplicationFailure {
+  const known = failureWith(code, message, given.call);
+  const { retried, hint = known.hint, retryAfterMs = known.retryAfterMs } = given;
   const next = retried
     ? retryAfterMs > 0
       ? `Tried again in ${duration(retryAfterMs)}.`
@@ -123,21 +126,14 @@ function failure(given: {
     : retryAfterMs > 0
       ? `Not tried again within ${duration(retryAfterMs)}.`
       : 'Not tried again by itself.';
-  const details: FailureDetails = {
-    code: given.code,
-    class: given.class,
-    message: given.message,
-    hint: `${given.hint} ${next}`.trim(),
-    call: given.call,
-    retryAfterMs,
-  };
+  const details: FailureDetails = { ...known, hint: `${hint} ${next}`, retryAfterMs };
   return ApplicationFailure.create({
-    type: given.code,
+    type: code,
     message: `${details.message} ${details.hint}`,
     nonRetryable: !retried,
     details: [details],
     ...(retried && retryAfterMs > 0 ? { nextRetryDelay: retryAfterMs } : {}),
-    ...(given.class === 'throttled' ? { category: ApplicationFailureCategory.BENIGN } : {}),
+    ...(known.class === 'throttled' ? { category: ApplicationFailureCategory.BENIGN } : {}),
   });
 }
 
@@ -145,16 +141,10 @@ function failure(given: {
 function unexpected(error: unknown, call: string, final: boolean): ApplicationFailure {
   const name = error instanceof Error ? error.name : 'Error';
   const message = redacted(error instanceof Error ? error.message : String(error));
-  const made = failure({
-    code: 'Unexpected',
-    class: 'transient',
-    message: `${call} failed unexpectedly (${name}): ${sentence(message)}`,
-    hint: 'This is most likely a fault of this system; the worker’s log has the stack.',
+  return failure('Unexpected', `${call} failed unexpectedly (${name}): ${sentence(message)}`, {
     call,
-    retried: !final,
-    retryAfterMs: 0,
+    retried: isRetried('Unexpected') && !final,
   });
-  return made;
 }
 
 function sentence(message: string): string {

@@ -1,10 +1,9 @@
-import { ApplicationFailure } from '@temporalio/common';
-import type { FailureDetails } from '../domain/failure.ts';
 import type { Installation } from '../domain/installation.ts';
 import { parsePoolDocument } from '../domain/pool-document/parse.ts';
 import { specify } from '../domain/pool-document/specify.ts';
 import type { PoolSpecification } from '../domain/pool-specification.ts';
-import { armError, type ArmError, type Violation } from '../domain/violation.ts';
+import type { Violation } from '../domain/violation.ts';
+import { invalidPool } from './errors.ts';
 import type { InstallationActivities } from './interfaces.ts';
 
 /** The activities that need nothing but the installation document; they are quick and pure, and make no call. */
@@ -13,7 +12,7 @@ export function createInstallationActivities(installation: Installation): Instal
     resolvePool: ({ pool, document }) => {
       const resolved = resolve(pool, document, installation);
       return 'violations' in resolved
-        ? Promise.reject(invalidPool(pool, resolved.violations))
+        ? Promise.reject(invalidPool(resolved.violations, pool))
         : Promise.resolve(resolved.specification);
     },
   };
@@ -32,20 +31,4 @@ function resolve(
     return { violations: [{ path: 'name', rule: 'NotAllowedValue', message, value: parsed.document.name }] };
   }
   return specify(parsed.document, installation);
-}
-
-/** Never retried: the same document would be refused again. */
-function invalidPool(pool: string, violations: readonly Violation[]): ApplicationFailure {
-  const body = armError(violations, { target: pool });
-  const { code, message } = body.error;
-  const details: FailureDetails & ArmError = {
-    code,
-    class: 'configuration',
-    message,
-    hint: 'Correct the document and apply it again.',
-    call: '',
-    retryAfterMs: 0,
-    ...body,
-  };
-  return ApplicationFailure.create({ message, type: code, nonRetryable: true, details: [details] });
 }

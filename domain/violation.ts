@@ -3,33 +3,39 @@
  * programs can match on and people can act on.
  */
 
-/** Stable codes of the rules that a document can break. */
-export type Rule =
-  | 'Required'
-  | 'UnknownProperty'
-  | 'WrongType'
-  | 'OutOfRange'
-  | 'TooLong'
-  | 'TooMany'
-  | 'TooFew'
-  | 'NotAllowedValue'
-  | 'PatternMismatch'
-  | 'Duplicate'
-  | 'ExactlyOneOf'
-  | 'BuffersMustTotal100'
-  | 'ParallelismMustTotalMaximumConcurrency'
-  | 'ReadOnly'
-  | 'UnknownImage'
-  | 'OrganizationNotReachable'
-  | 'CredentialsRefused'
-  | 'UnknownProject'
-  | 'NameTaken'
-  | 'UnknownTimeZone'
-  | 'UnknownApiVersion'
-  | 'WrongResourceType'
-  | 'NotSupported'
-  | 'SyntaxError'
-  | 'TooLarge';
+/** The rules that a document can break, by their stable codes, with what each means. */
+export const violationRules = {
+  Required: 'A property that must be there is missing.',
+  UnknownProperty: 'There is no such property.',
+  WrongType: 'The value is of another type than the property.',
+  OutOfRange: 'The number is too small or too large.',
+  TooLong: 'The text is too long.',
+  TooMany: 'The list is too long.',
+  TooFew: 'The list is too short.',
+  NotAllowedValue: 'The value is not one of those that are allowed here.',
+  PatternMismatch: 'The text does not have the form that is wanted.',
+  Duplicate: 'What must be there once is there twice.',
+  ExactlyOneOf: 'Exactly one of several properties must be given.',
+  BuffersMustTotal100: 'The buffers of all images must add up to 100.',
+  ParallelismMustTotalMaximumConcurrency:
+    'The parallelism of all organisations must add up to the maximum concurrency.',
+  ReadOnly: 'The property can be read, not written.',
+  PropertyChangeNotAllowed: 'The property cannot change while the pool lives.',
+  UnknownImage: 'The image does not exist, or this system’s identity may not read it.',
+  OrganizationNotReachable: 'There is no such organisation, or no way to it.',
+  CredentialsRefused: 'The organisation refuses this system’s identity.',
+  UnknownProject: 'The organisation has no such project, or this system’s identity may not see it.',
+  NameTaken: 'The name belongs to somebody else.',
+  UnknownTimeZone: 'There is no such time zone.',
+  UnknownApiVersion: 'There is no such api-version.',
+  WrongResourceType: 'The document is of another kind of resource.',
+  NotSupported: 'The resource model has it, and this version cannot do it.',
+  SyntaxError: 'The text is neither YAML nor JSON.',
+  TooLarge: 'The document, or a part of it, is too large to be read.',
+} as const;
+
+/** A stable code of a rule. */
+export type Rule = keyof typeof violationRules;
 
 /** One broken rule. */
 export interface Violation {

@@ -12,15 +12,8 @@ export function readSecret(reference: SecretReference): string {
   const value = 'environment' in reference ? process.env[reference.environment] : contentOf(reference.file);
   if (value) return value;
   const place = 'environment' in reference ? `environment variable ${reference.environment}` : `file ${reference.file}`;
-  throw ownFailure({
-    code: 'SecretNotFound',
-    class: 'configuration',
-    message: `The installation document says that a secret is in the ${place}, but there is none.`,
-    hint: 'Put it there, where the worker can read it, or correct the installation document.',
-    call: 'readSecret',
-    retryAfterMs: 0,
-    retried: false,
-  });
+  const message = `The installation document says that a secret is in the ${place}, but there is none.`;
+  throw ownFailure('SecretNotFound', message);
 }
 
 function contentOf(file: string): string | undefined {

@@ -12,6 +12,7 @@ import {
   workflowInfo,
 } from '@temporalio/workflow';
 import { agentState, type AgentFacets, type AgentState } from '../domain/agent-state.ts';
+import { failureWith } from '../domain/error-catalogue.ts';
 import type { FailureDetails } from '../domain/failure.ts';
 import type {
   AgentInput,
@@ -382,14 +383,8 @@ class AgentLife {
 }
 
 function didNotConnect(agent: string, connectMs: number): FailureDetails {
-  return {
-    code: 'AgentDidNotConnect',
-    class: 'lost',
-    message: `${agent} did not connect to Azure DevOps within ${Math.round(connectMs / 60_000)} minutes.`,
-    hint: 'Look at the boot diagnostics of the image and at the way from its subnet to Azure DevOps.',
-    call: 'connect',
-    retryAfterMs: 0,
-  };
+  const message = `${agent} did not connect to Azure DevOps within ${Math.round(connectMs / 60_000)} minutes.`;
+  return failureWith('AgentDidNotConnect', message);
 }
 
 /** Search attributes that the pool sets when it starts an agent. */

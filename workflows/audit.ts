@@ -1,10 +1,10 @@
-import { ApplicationFailure, condition, log, setCurrentDetails, setHandler, sleep } from '@temporalio/workflow';
+import { condition, log, setCurrentDetails, setHandler, sleep } from '@temporalio/workflow';
 import type { AuditCounts } from '../domain/audit/compare.ts';
 import { isRemains, type Finding, type Mending, type Remains } from '../domain/audit/finding.ts';
 import { confirmationMs, planRepairs, type RepairPlan } from '../domain/audit/plan.ts';
 import type { AuditInput, AuditLook, AuditPhase, AuditRepair, AuditReport, AuditView } from '../domain/audit/report.ts';
 import { auditLooks, auditRepairs, priorities } from './activity-profiles.ts';
-import { failureDetails } from './failures.ts';
+import { failureDetails, ownFailure } from './failures.ts';
 import { approveAudit, auditView } from './messages.ts';
 import { retireAgent } from './pool/agents.ts';
 
@@ -190,7 +190,7 @@ class Audit {
 
   private refuseApproval(): void {
     if (this.phase === 'awaitingApproval' && !this.approved) return;
-    throw ApplicationFailure.nonRetryable('This audit does not wait for an approval.', 'NothingToApprove');
+    throw ownFailure('NothingToApprove', 'This audit does not wait for an approval.');
   }
 
   private enter(phase: AuditPhase, until?: number): void {

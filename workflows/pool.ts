@@ -1,6 +1,5 @@
 import {
   allHandlersFinished,
-  ApplicationFailure,
   CancellationScope,
   condition,
   continueAsNew,
@@ -29,7 +28,7 @@ import {
   rememberUpdate,
 } from '../domain/pool-state.ts';
 import { devops, engine, priorities } from './activity-profiles.ts';
-import { failureDetails } from './failures.ts';
+import { failureDetails, ownFailure } from './failures.ts';
 import {
   agentReported,
   apply,
@@ -268,20 +267,14 @@ class PoolLife {
 
   private validate(update: { document: unknown } | undefined): void {
     if (typeof update?.document !== 'object' || update.document === null) {
-      throw ApplicationFailure.nonRetryable(
-        'The update takes { "document": { ... } }, a pool document.',
-        'InvalidPool',
-      );
+      throw ownFailure('InvalidPool', 'The update takes { "document": { ... } }, a pool document.');
     }
     this.refuseWhenClosing();
   }
 
   private refuseWhenClosing(): void {
     if (this.state.status !== 'Deleting' && this.state.status !== 'Deleted') return;
-    throw ApplicationFailure.nonRetryable(
-      `The pool ${this.input.pool} is being deleted. Apply the document again once it is gone.`,
-      'PoolIsBeingDeleted',
-    );
+    throw ownFailure('PoolIsBeingDeleted', `The pool ${this.input.pool} is being deleted.`);
   }
 
   private async apply(document: unknown): Promise<ApplyResult> {

@@ -45,15 +45,8 @@ export function customData(input: CustomDataInput): string {
   const text = `#cloud-config\n${JSON.stringify(config)}\n`;
   const size = Buffer.byteLength(text);
   if (size > customDataLimit) {
-    throw ownFailure({
-      code: 'CustomDataTooLarge',
-      class: 'configuration',
-      message: `The first start of ${input.identity.agent} needs ${size} bytes of custom data; Azure takes ${customDataLimit}.`,
-      hint: 'Shorten the work folder and the names of the pool.',
-      call: '',
-      retryAfterMs: 0,
-      retried: false,
-    });
+    const message = `The first start of ${input.identity.agent} needs ${size} bytes of custom data; Azure takes ${customDataLimit}.`;
+    throw ownFailure('CustomDataTooLarge', message);
   }
   return Buffer.from(text).toString('base64');
 }

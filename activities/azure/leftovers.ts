@@ -1,5 +1,5 @@
 import { tagNames } from '../../domain/names.ts';
-import { ownFailure } from '../errors.ts';
+import { OutsideError, ownFailure } from '../errors.ts';
 import type { AzureClients } from './clients.ts';
 import { carriesAll } from './tags.ts';
 
@@ -77,7 +77,9 @@ async function listLeftovers(
   const all: Resource[] = [];
   let next: string | undefined = `/subscriptions/${subscriptionId}/resources?${query.toString()}`;
   while (next !== undefined) {
-    const { body } = await clients.call('resources.list', 'GET', subscriptionId, next, signal);
+    const { status, body } = await clients.call('resources.list', 'GET', subscriptionId, next, signal);
+    // A list that is not there proves nothing: the subscription may only be out of this identity's sight.
+    if (status === 404) throw unreadable(subscriptionId, body);
     const page = body as { value?: Resource[]; nextLink?: string };
     all.push(...(page.value ?? []));
     next = page.nextLink;
@@ -128,14 +130,13 @@ function sameText(one: string, other: string): boolean {
   return one.toLowerCase() === other.toLowerCase();
 }
 
+function unreadable(subscriptionId: string, body: unknown): OutsideError {
+  const { code } = (body as { error?: { code?: string } } | undefined)?.error ?? {};
+  const message = `The list of resources of the subscription ${subscriptionId} could not be read.`;
+  return new OutsideError({ service: 'Azure', status: 404, codes: code === undefined ? [] : [code], message });
+}
+
 function leftoversRemain(ids: string[]) {
-  return ownFailure({
-    code: 'LeftoversRemain',
-    class: 'conflict',
-    message: `These resources carry the tags of an agent that has gone, and could not be removed: ${ids.join(', ')}.`,
-    hint: 'Look for locks on them, or remove them by hand.',
-    call: 'resources.delete',
-    retryAfterMs: 60_000,
-    retried: true,
-  });
+  const message = `These resources carry the tags of an agent that has gone, and could not be removed: ${ids.join(', ')}.`;
+  return ownFailure('LeftoversRemain', message, 'resources.delete');
 }

@@ -151,28 +151,33 @@ export async function awaitCreated(
 
 /**
  * Deletes a machine at once, without waiting for its operating system: what runs on it has ended or is given up. Its
- * disks and network interface go with it. Succeeds when there is none.
+ * disks and network interface go with it. Succeeds when there is none. Only a look at the machine proves that it is gone.
  */
 export async function deleteMachine(
   clients: AzureClients,
   { subscriptionId, resourceGroup, name }: MachineReference,
   { signal, onAccepted }: { signal: AbortSignal; onAccepted: OnAccepted },
 ): Promise<void> {
-  await captured(
-    calls.delete,
-    async () => {
-      const poller = clients.compute(subscriptionId).virtualMachines.delete(resourceGroup, name, {
-        forceDeletion: true,
-        abortSignal: signal,
-        updateIntervalInMs: clients.pollIntervalMs,
-      });
-      await poller.submitted();
-      onAccepted(await poller.serialize());
-      if (!poller.isDone) await firstLook(clients, signal);
-      await poller.pollUntilDone({ abortSignal: signal });
-    },
-    signal,
-  );
+  try {
+    await captured(
+      calls.delete,
+      async () => {
+        const poller = clients.compute(subscriptionId).virtualMachines.delete(resourceGroup, name, {
+          forceDeletion: true,
+          abortSignal: signal,
+          updateIntervalInMs: clients.pollIntervalMs,
+        });
+        await poller.submitted();
+        onAccepted(await poller.serialize());
+        if (!poller.isDone) await firstLook(clients, signal);
+        await poller.pollUntilDone({ abortSignal: signal });
+      },
+      signal,
+    );
+  } catch (error) {
+    // Azure itself answers 204 for a machine that is gone; its resource group gone, or an operation forgotten, is a 404.
+    if (!isStatus(error, 404)) throw error;
+  }
 }
 
 /** Goes on waiting for a delete that an earlier attempt sent. Its end is judged by looking at the machine. */

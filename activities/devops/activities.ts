@@ -6,9 +6,6 @@ import type { DevOpsConnections } from './connections.ts';
 import { nameTaken, organizationViolations } from './organization.ts';
 import { isStatusRefused } from './refusals.ts';
 
-/** How long until the agent pool is removed again when a job still runs in it. */
-const busyRetryMs = 30_000;
-
 /** The quick activities on Azure DevOps. Each may run twice, also at the same time, with the effect of once. */
 export function createDevOpsActivities({ connections }: { connections: DevOpsConnections }): DevOpsActivities {
   const to = (url: string) => connections.to(url);
@@ -32,15 +29,8 @@ export function createDevOpsActivities({ connections }: { connections: DevOpsCon
       const { organization } = input.specification;
       const outcome = await classified('Pools_Remove', () => removePool(to(organization.url), input));
       if (outcome === 'busy') {
-        throw ownFailure({
-          code: 'AgentPoolBusy',
-          class: 'conflict',
-          message: `A job still runs on an agent of the agent pool ${organization.agentPoolName}, so the agent pool stays.`,
-          hint: 'It is removed when the job has ended.',
-          call: 'Pools_Remove',
-          retried: true,
-          retryAfterMs: busyRetryMs,
-        });
+        const message = `A job still runs on an agent of the agent pool ${organization.agentPoolName}, so the agent pool stays.`;
+        throw ownFailure('AgentPoolBusy', message, 'Pools_Remove');
       }
     },
 

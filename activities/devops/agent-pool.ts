@@ -1,4 +1,5 @@
 import { poolPropertyNames } from '../../domain/names.ts';
+import { found, ownFailure } from '../errors.ts';
 import type { CheckPoolInput } from '../interfaces.ts';
 import { deleteAgent, listAgents } from './agents.ts';
 import type { DevOpsConnection } from './connections.ts';
@@ -61,8 +62,8 @@ export async function removePool(connection: DevOpsConnection, input: CheckPoolI
 /** The agent pool of the wanted name: found, or made with our mark on it. */
 async function ensurePool(connection: DevOpsConnection, input: CheckPoolInput): Promise<WirePool> {
   const { agentPoolName } = input.specification.organization;
-  const found = await findPool(connection, agentPoolName);
-  if (found) return await correctPool(connection, found, input);
+  const known = await findPool(connection, agentPoolName);
+  if (known) return await correctPool(connection, known, input);
   const body = {
     name: agentPoolName,
     poolType: 'automation',
@@ -73,10 +74,14 @@ async function ensurePool(connection: DevOpsConnection, input: CheckPoolInput): 
     properties: poolProperties(input),
   };
   const path = '_apis/distributedtask/pools';
-  await unless(isNameTaken, () => connection.send({ method: 'POST', path, apiVersion, body }), undefined);
+  const posted = await unless(isNameTaken, () => connection.send({ method: 'POST', path, apiVersion, body }), 'taken');
+  found(posted, `organisation at ${connection.url}`);
   // Read back in any case: the answer need not hold the property bag, and somebody may have been faster.
   const made = await findPool(connection, agentPoolName);
-  if (!made) throw new Error(`The agent pool ${agentPoolName} was made but is not listed yet`);
+  if (!made) {
+    const message = `Azure DevOps has an agent pool ${agentPoolName} and does not list it yet.`;
+    throw ownFailure('AgentPoolNotListed', message, 'Pools_Prepare');
+  }
   return made;
 }
 
@@ -106,14 +111,13 @@ async function ensureQueue(
     const path = `${project.id}/_apis/distributedtask/queues`;
     const body = { name: pool.name, pool: { id: pool.id } };
     const query = { authorizePipelines: openAccess };
-    await unless(isNameTaken, () => connection.send({ method: 'POST', path, apiVersion, query, body }), undefined);
+    const post = () => connection.send({ method: 'POST', path, apiVersion, query, body });
+    found(await unless(isNameTaken, post, 'taken'), `project ${project.name}`);
     [queue] = await listQueues(connection, pool.id, project);
   }
   if (!queue) {
-    throw Object.assign(
-      new Error(`The project ${project.name} has a queue '${pool.name}' of another agent pool; rename or remove it`),
-      { statusCode: 409 },
-    );
+    const message = `The project ${project.name} has a queue '${pool.name}' of another agent pool.`;
+    throw ownFailure('QueueNameTaken', message, 'Pools_Prepare');
   }
   await authorizePipelines(connection, project, queue.id, openAccess);
 }
@@ -130,7 +134,11 @@ async function authorizePipelines(
   };
   const current = await connection.send<WirePermissions>({ ...resource, method: 'GET' });
   if ((current?.allPipelines?.authorized ?? false) === openAccess) return;
-  await connection.send({ ...resource, method: 'PATCH', body: { allPipelines: { authorized: openAccess } } });
+  const body = { allPipelines: { authorized: openAccess } };
+  found(
+    await connection.send({ ...resource, method: 'PATCH', body }),
+    `queue ${queueId} in the project ${project.name}`,
+  );
 }
 
 /** A queue deleted with its project, or by somebody else, counts as removed. */

@@ -20,19 +20,18 @@ export interface AgentBody {
   userCapabilities: Record<string, string>;
 }
 
+/** Turns of adding and replacing: each needs another program to add and remove this very name in between. */
+const putTurns = 3;
+
 /** Adds an agent, or replaces the one that has its name; answers the server's record. */
 export async function putAgent(connection: DevOpsConnection, poolId: number, body: AgentBody): Promise<WireAgent> {
   const path = `_apis/distributedtask/pools/${poolId}/agents`;
-  for (;;) {
-    const added = await unless(
-      isAgentNameTaken,
-      () => connection.send<WireAgent>({ method: 'POST', path, apiVersion, body }),
-      'taken' as const,
-    );
+  const add = () => connection.send<WireAgent>({ method: 'POST', path, apiVersion, body });
+  for (let turn = 1; turn < putTurns; turn++) {
+    const added = await unless(isAgentNameTaken, add, 'taken' as const);
     if (added !== 'taken') return found(added, `agent pool ${poolId}`);
     const former = await findAgent(connection, poolId, body.name);
-    // Gone again between the two calls: adding will then succeed. Each turn needs another program to add and remove
-    // this very name in between, so it ends.
+    // Gone again between the two calls: adding will then succeed.
     if (!former) continue;
     const replaced = await connection.send<WireAgent>({
       method: 'PUT',
@@ -42,6 +41,8 @@ export async function putAgent(connection: DevOpsConnection, poolId: number, bod
     });
     if (replaced) return replaced;
   }
+  // A conflict of another kind never ends by asking again at once: the engine asks later.
+  return found(await add(), `agent pool ${poolId}`);
 }
 
 /** The agent of exactly this name; names are compared without case, as the server does. */

@@ -1,6 +1,7 @@
 import { setTimeout as sleepFor } from 'node:timers/promises';
 import { Context } from '@temporalio/activity';
 import { ApplicationFailure, ApplicationFailureCategory } from '@temporalio/common';
+import { failureWith } from '../../domain/error-catalogue.ts';
 import type { WatchedPool } from '../../domain/messages.ts';
 import { failureOf, toApplicationFailure } from '../errors.ts';
 import type { ObservationSink, ObserveInput, ObserverActivities } from '../interfaces.ts';
@@ -185,9 +186,11 @@ function aborted(signal: AbortSignal): Promise<never> {
  */
 function interruption(reason: unknown): unknown {
   if (!(reason instanceof Error) || reason.message !== 'WORKER_SHUTDOWN') return reason;
+  const details = failureWith('WorkerShutdown', 'This worker shuts down; another one goes on observing.');
   return ApplicationFailure.create({
-    type: 'WorkerShutdown',
-    message: 'This worker shuts down; another one goes on observing.',
+    type: details.code,
+    message: details.message,
+    details: [details],
     category: ApplicationFailureCategory.BENIGN,
     nextRetryDelay: 1,
   });

@@ -1,5 +1,5 @@
 import type { AgentIdentity } from '../../domain/messages.ts';
-import { classified } from '../errors.ts';
+import { classified, ownFailure } from '../errors.ts';
 import type { AgentRegistrar } from '../interfaces.ts';
 import { deleteAgent, findAgent, putAgent, readAgent, setEnabled } from './agents.ts';
 import type { DevOpsConnection, DevOpsConnections } from './connections.ts';
@@ -40,7 +40,8 @@ export function createAgentRegistrar(connections: DevOpsConnections): AgentRegis
         });
         const { clientId, authorizationUrl } = agent.authorization ?? {};
         if (clientId === undefined || authorizationUrl === undefined) {
-          throw new Error(`Azure DevOps registered ${identity.agent} without an authorization to connect with`);
+          const message = `Azure DevOps registered ${identity.agent} without an authorization to connect with.`;
+          throw ownFailure('RegistrationIncomplete', message, 'Agents_Add');
         }
         return {
           registrationId: agent.id,

@@ -1,62 +1,29 @@
-import { backOff } from './retry-rules.ts';
+import type { CallName } from './calls.ts';
 import type { ServiceRow } from './row.ts';
+
+const create: readonly CallName[] = ['virtualMachines.createOrUpdate'];
+const writes: readonly CallName[] = ['virtualMachines.createOrUpdate', 'tags.updateAtScope'];
+const deletes: readonly CallName[] = ['virtualMachines.delete', 'resources.delete'];
+const changes: readonly CallName[] = [...writes, ...deletes];
 
 const quotaText =
   /Cores quota|quota limit|LowPriorityCores|Submit a request for Quota increase|exceeding (?:approved )?\S* ?quota/i;
 
 /** The refusals of Azure Resource Manager and its resource providers. The first row that matches decides. */
 export const azureRows: readonly ServiceRow[] = [
-  {
-    // Compute's 429 carries the same outer code as a refused quota (OperationNotAllowed), so the status goes first.
-    status: [429],
-    code: 'Throttled',
-    class: 'throttled',
-    retryAfterMs: backOff.throttled,
-    hint: 'Azure asks for fewer calls; they are spaced out.',
-  },
-  {
-    codes: ['ForeignAddress'],
-    code: 'ForeignAddress',
-    class: 'configuration',
-    hint: 'Look at resourceManagerEndpoint in the installation document: the answers of Azure must point to the same host.',
-  },
-  {
-    text: /Current Limit: 0\b/i,
-    code: 'QuotaIsZero',
-    class: 'quota',
-    retryAfterMs: backOff.zeroQuota,
-    hint: 'This subscription has no quota for this size here. Ask for a quota increase, or choose another size.',
-  },
+  // Compute's 429 carries the same outer code as a refused quota (OperationNotAllowed), so the status goes first.
+  { status: [429], code: 'Throttled' },
+  { codes: ['ForeignAddress'], code: 'ForeignAddress' },
+  { text: /Current Limit: 0\b/i, calls: create, code: 'QuotaIsZero' },
   {
     codes: ['QuotaExceeded', 'OperationNotAllowed', 'ResourceQuotaExceeded'],
     text: quotaText,
+    calls: create,
     code: 'QuotaExceeded',
-    class: 'quota',
-    retryAfterMs: backOff.quota,
-    hint: 'The quota of this subscription and region is used up. Ask for an increase, or lower the maximum concurrency.',
   },
-  {
-    codes: ['QuotaExceeded', 'ResourceQuotaExceeded'],
-    code: 'QuotaExceeded',
-    class: 'quota',
-    retryAfterMs: backOff.quota,
-    hint: 'The quota of this subscription and region is used up. Ask for an increase, or lower the maximum concurrency.',
-  },
-  {
-    codes: ['SkuNotAvailable'],
-    text: /spot|low.?priority/i,
-    code: 'SpotNotAvailable',
-    class: 'capacity',
-    retryAfterMs: backOff.spotSku,
-    hint: 'There is no spot capacity of this size here now. Regular machines or another size may have some.',
-  },
-  {
-    codes: ['SkuNotAvailable', 'NotAvailableForSubscription'],
-    code: 'SkuNotAvailable',
-    class: 'capacity',
-    retryAfterMs: backOff.sku,
-    hint: 'This size is not offered to this subscription in this region. Choose another size or region.',
-  },
+  { codes: ['QuotaExceeded', 'ResourceQuotaExceeded'], calls: create, code: 'QuotaExceeded' },
+  { codes: ['SkuNotAvailable'], text: /spot|low.?priority/i, calls: create, code: 'SpotNotAvailable' },
+  { codes: ['SkuNotAvailable', 'NotAvailableForSubscription'], calls: create, code: 'SkuNotAvailable' },
   {
     codes: [
       'AllocationFailed',
@@ -64,16 +31,13 @@ export const azureRows: readonly ServiceRow[] = [
       'OverconstrainedAllocationRequest',
       'OverconstrainedZonalAllocationRequest',
     ],
+    calls: create,
     code: 'AllocationFailed',
-    class: 'capacity',
-    retryAfterMs: backOff.allocation,
-    hint: 'Azure has no room for this size in this region or zone now. Another size, zone or region may have some.',
   },
   {
     codes: ['OSProvisioningTimedOut', 'OSProvisioningInternalError', 'OSProvisioningClientError'],
+    calls: create,
     code: 'OSProvisioningFailed',
-    class: 'configuration',
-    hint: 'The operating system did not report ready. Look at the boot diagnostics; most often the image is not generalised or has no guest agent.',
   },
   {
     codes: [
@@ -82,77 +46,37 @@ export const azureRows: readonly ServiceRow[] = [
       'VMExtensionProvisioningTimeout',
       'VMExtensionManagementInternalError',
     ],
+    calls: create,
     code: 'ExtensionFailed',
-    class: 'configuration',
-    hint: 'An extension of the machine failed. Its own log on the machine says why.',
   },
-  {
-    codes: ['SubnetIsFull', 'InsufficientSubnetSize'],
-    code: 'SubnetIsFull',
-    class: 'capacity',
-    retryAfterMs: backOff.subnet,
-    hint: 'The subnet has no free address. Use a larger subnet, or lower the maximum concurrency.',
-  },
+  { codes: ['SubnetIsFull', 'InsufficientSubnetSize'], calls: create, code: 'SubnetIsFull' },
   {
     codes: ['NicReservedForAnotherVm'],
+    calls: ['virtualMachines.createOrUpdate', 'resources.delete'],
     code: 'NetworkInterfaceReserved',
-    class: 'conflict',
-    retryAfterMs: backOff.reservedNetworkInterface,
-    hint: 'Azure keeps a network interface reserved for 180 seconds after its machine is gone.',
   },
   {
     codes: ['ImageNotFound', 'PlatformImageNotFound', 'GalleryImageNotFound'],
+    calls: create,
     code: 'ImageNotFound',
-    class: 'configuration',
-    hint: 'Name an image that exists in this region and that this identity may read.',
   },
   {
     codes: ['MarketplacePurchaseEligibilityFailed', 'ResourcePurchaseValidationFailed'],
+    calls: create,
     code: 'MarketplaceTermsNotAccepted',
-    class: 'configuration',
-    hint: 'Accept the terms of the marketplace image in this subscription, or use an image without a plan.',
   },
-  {
-    codes: ['RequestDisallowedByPolicy', 'RequestDisallowedByAzure'],
-    code: 'DisallowedByPolicy',
-    class: 'configuration',
-    hint: 'An Azure Policy refuses this machine. Its assignment is named in the message.',
-  },
-  {
-    codes: ['ScopeLocked'],
-    code: 'ScopeLocked',
-    class: 'configuration',
-    hint: 'Remove the lock from the resource group of the machines.',
-  },
-  {
-    codes: ['MissingSubscriptionRegistration'],
-    code: 'ProviderNotRegistered',
-    class: 'configuration',
-    hint: 'Register the resource provider that the message names in this subscription.',
-  },
+  { codes: ['RequestDisallowedByPolicy', 'RequestDisallowedByAzure'], calls: changes, code: 'DisallowedByPolicy' },
+  { codes: ['ScopeLocked'], calls: changes, code: 'ScopeLocked' },
+  { codes: ['MissingSubscriptionRegistration'], code: 'ProviderNotRegistered' },
   {
     codes: ['SubscriptionNotFound', 'InvalidSubscriptionId', 'ReadOnlyDisabledSubscription'],
     code: 'SubscriptionNotUsable',
-    class: 'configuration',
-    hint: 'Name a subscription that exists, is enabled and that this identity may see.',
   },
-  {
-    codes: ['ResourceGroupNotFound'],
-    code: 'ResourceGroupNotFound',
-    class: 'configuration',
-    hint: 'Create the resource group, or name one that exists.',
-  },
-  {
-    codes: ['ResourceGroupBeingDeleted'],
-    code: 'ResourceGroupBeingDeleted',
-    class: 'configuration',
-    hint: 'Wait until the resource group is gone and create it anew, or name another.',
-  },
+  { codes: ['ResourceGroupNotFound'], calls: writes, code: 'ResourceGroupNotFound' },
+  { codes: ['ResourceGroupBeingDeleted'], calls: writes, code: 'ResourceGroupBeingDeleted' },
   {
     codes: ['AuthorizationFailed', 'LinkedAuthorizationFailed', 'LinkedAccessCheckFailed'],
     code: 'AuthorizationFailed',
-    class: 'permission',
-    hint: 'Give this identity the role of docs/security.md on the scope that the message names.',
   },
   {
     codes: [
@@ -162,15 +86,8 @@ export const azureRows: readonly ServiceRow[] = [
       'AuthenticationFailed',
     ],
     code: 'CredentialInvalid',
-    class: 'permission',
-    hint: 'Azure does not accept the token. Look at the tenant and the credential in the installation document.',
   },
-  {
-    codes: ['OperationPreempted', 'OperationCanceled', 'Canceled'],
-    code: 'OperationPreempted',
-    class: 'conflict',
-    hint: 'A later operation on the same resource ended this one.',
-  },
+  { codes: ['OperationPreempted', 'OperationCanceled', 'Canceled'], calls: changes, code: 'OperationPreempted' },
   {
     codes: [
       'AnotherOperationInProgress',
@@ -179,10 +96,8 @@ export const azureRows: readonly ServiceRow[] = [
       'ReferencedResourceNotProvisioned',
       'InUseSubnetCannotBeDeleted',
     ],
+    calls: changes,
     code: 'AnotherOperationInProgress',
-    class: 'conflict',
-    retryAfterMs: backOff.busyResource,
-    hint: 'Another operation holds the resource.',
   },
   {
     codes: [
@@ -193,8 +108,6 @@ export const azureRows: readonly ServiceRow[] = [
       'NetworkingInternalOperationError',
     ],
     code: 'AzureUnavailable',
-    class: 'transient',
-    hint: 'A fault on the side of Azure.',
   },
   {
     codes: [
@@ -210,30 +123,12 @@ export const azureRows: readonly ServiceRow[] = [
       'NotEmulated',
     ],
     code: 'RequestRefused',
-    class: 'configuration',
-    hint: 'Change the property that the message names.',
   },
-  {
-    status: [401],
-    code: 'CredentialInvalid',
-    class: 'permission',
-    hint: 'Azure does not accept the token. Look at the credential in the installation document.',
-  },
-  {
-    status: [403],
-    code: 'AuthorizationFailed',
-    class: 'permission',
-    hint: 'Give this identity the role of docs/security.md.',
-  },
-  { status: [404], code: 'ResourceNotFound', class: 'lost', hint: 'Something that the call needs is gone.' },
-  {
-    status: [409, 412],
-    code: 'Conflict',
-    class: 'conflict',
-    retryAfterMs: backOff.busyResource,
-    hint: 'The resource is in another state than expected.',
-  },
-  { status: [408, [500, 599]], code: 'AzureUnavailable', class: 'transient', hint: 'A fault on the side of Azure.' },
-  { status: [[400, 499]], code: 'RequestRefused', class: 'configuration', hint: 'Change what the message names.' },
-  { code: 'AzureOperationFailed', class: 'transient', hint: 'Azure gives no known reason.' },
+  { status: [401], code: 'CredentialInvalid' },
+  { status: [403], code: 'AuthorizationFailed' },
+  { status: [404], code: 'ResourceNotFound' },
+  { status: [409, 412], code: 'Conflict' },
+  { status: [408, [500, 599]], code: 'AzureUnavailable' },
+  { status: [[400, 499]], code: 'RequestRefused' },
+  { code: 'AzureOperationFailed' },
 ];

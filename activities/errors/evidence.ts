@@ -13,6 +13,25 @@ const identityErrors = new Set([
 /** Codes that messages carry: Entra's AADSTS…, Azure DevOps' TF… and VS…. */
 const codesInText = /\b(?:AADSTS\d{4,7}|TF\d{5,6}|VS\d{5,6})\b/g;
 
+/** Names of gRPC statuses, by number: https://grpc.io/docs/guides/status-codes/. Those of a client's own end are left out. */
+const grpcStatuses: Readonly<Record<number, string>> = {
+  2: 'UNKNOWN',
+  3: 'INVALID_ARGUMENT',
+  4: 'DEADLINE_EXCEEDED',
+  5: 'NOT_FOUND',
+  6: 'ALREADY_EXISTS',
+  7: 'PERMISSION_DENIED',
+  8: 'RESOURCE_EXHAUSTED',
+  9: 'FAILED_PRECONDITION',
+  10: 'ABORTED',
+  11: 'OUT_OF_RANGE',
+  12: 'UNIMPLEMENTED',
+  13: 'INTERNAL',
+  14: 'UNAVAILABLE',
+  15: 'DATA_LOSS',
+  16: 'UNAUTHENTICATED',
+};
+
 /** Codes of Node's sockets, DNS and TLS; undici's start with `UND_ERR`. */
 const networkCode = /^(?:E[A-Z_]+|UND_ERR_[A-Z_]+|CERT_[A-Z_]+|[A-Z_]*CERT[A-Z_]*|ERR_TLS_[A-Z_]+|REQUEST_SEND_ERROR)$/;
 
@@ -24,6 +43,10 @@ export function evidenceOf(error: unknown): Evidence | undefined {
   if (typeof error !== 'object' || error === null) return undefined;
   const name = text(error, 'name') ?? '';
   const message = redacted(text(error, 'message') ?? '');
+  const refusedByEngine = grpcStatuses[number(error, 'code') ?? Number.NaN];
+  if (refusedByEngine !== undefined && text(error, 'details') !== undefined) {
+    return { service: 'Temporal', codes: [refusedByEngine], message };
+  }
   const status = number(error, 'statusCode');
   const ownCode = text(error, 'code');
   const codes = [...(ownCode === undefined ? [] : [ownCode]), ...(message.match(codesInText) ?? [])];

@@ -13,25 +13,8 @@ export const networkRows: readonly ServiceRow[] = [
       'ERR_TLS_CERT_ALTNAME_INVALID',
     ],
     code: 'CertificateNotTrusted',
-    class: 'configuration',
-    hint: 'Name the certificate authority in the installation document (caCertificateFile), or look for a proxy in between.',
   },
-  {
-    codes: ['ENOTFOUND', 'EAI_AGAIN'],
-    code: 'NameNotResolved',
-    class: 'transient',
-    hint: 'Look at the endpoint in the installation document and at the DNS of this worker.',
-  },
-  {
-    codes: ['ECONNREFUSED', 'EHOSTUNREACH', 'ENETUNREACH', 'UND_ERR_CONNECT_TIMEOUT'],
-    code: 'Unreachable',
-    class: 'transient',
-    hint: 'Look at the way from this worker to the endpoint.',
-  },
-  {
-    // After the request left, nobody knows whether it took effect: names make asking again harmless.
-    code: 'ResponseLost',
-    class: 'lost',
-    hint: 'The connection ended before the answer; whether the call took effect is looked up by name.',
-  },
+  { codes: ['ENOTFOUND', 'EAI_AGAIN'], code: 'NameNotResolved' },
+  { codes: ['ECONNREFUSED', 'EHOSTUNREACH', 'ENETUNREACH', 'UND_ERR_CONNECT_TIMEOUT'], code: 'Unreachable' },
+  { code: 'ResponseLost' },
 ];

@@ -1,5 +1,5 @@
 /** Who answered, or did not. */
-export type OutsideService = 'Azure' | 'Microsoft Entra ID' | 'Azure DevOps' | 'network';
+export type OutsideService = 'Azure' | 'Microsoft Entra ID' | 'Azure DevOps' | 'Temporal' | 'network';
 
 /** What an outside service said when it refused: everything that the error table looks at. */
 export interface Evidence {

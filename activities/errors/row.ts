@@ -1,7 +1,8 @@
-import type { FailureClass } from '../../domain/failure.ts';
+import type { OutsideErrorCode } from '../../domain/errors/outside-errors.ts';
+import type { CallName } from './calls.ts';
 import type { OutsideService } from './outside-error.ts';
 
-/** One row: which refusals of a service it means, what they are called here and what follows from them. */
+/** One row: which refusals of a service it means, and what they are called here. What follows is the code's. */
 export interface ServiceRow {
   /** HTTP statuses, single or as `[first, last]`; any when absent. */
   status?: readonly (number | readonly [number, number])[];
@@ -10,14 +11,11 @@ export interface ServiceRow {
   /** The message says so. */
   text?: RegExp;
   /** The surfaced code, also the type of the `ApplicationFailure`. */
-  code: string;
-  class: FailureClass;
-  /** Creating again earlier would only repeat it; milliseconds. `Retry-After` wins where the answer has one. */
-  retryAfterMs?: number;
-  /** Where the class's rule does not fit. */
-  retried?: boolean;
-  /** What would be right. */
-  hint: string;
+  code: OutsideErrorCode;
+  /** The calls that can meet it; every call of the service when absent. Told in the reference, not matched. */
+  calls?: readonly CallName[];
+  /** What would be right, where this answer tells more than its code. */
+  hint?: string;
 }
 
 /** A row of the whole table. */

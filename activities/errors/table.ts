@@ -1,5 +1,6 @@
 import { devopsRows } from './azure-devops-rows.ts';
 import { azureRows } from './azure-rows.ts';
+import { engineRows } from './engine-rows.ts';
 import { entraRows } from './entra-rows.ts';
 import { networkRows } from './network-rows.ts';
 import type { OutsideService } from './outside-error.ts';
@@ -16,5 +17,6 @@ export const errorTable: readonly ErrorRow[] = [
   ...of('Azure', azureRows),
   ...of('Microsoft Entra ID', entraRows),
   ...of('Azure DevOps', devopsRows),
+  ...of('Temporal', engineRows),
   ...of('network', networkRows),
 ];

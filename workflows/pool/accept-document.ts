@@ -1,6 +1,9 @@
 import { ActivityFailure, ApplicationFailure } from '@temporalio/workflow';
+import { isSurfacedErrorCode } from '../../domain/error-catalogue.ts';
 import type { PoolInput, PoolState } from '../../domain/messages.ts';
 import type { PoolSpecification } from '../../domain/pool-specification.ts';
+import type { Rule } from '../../domain/violation.ts';
+import { failureDetails, ownFailure } from '../failures.ts';
 import { azure, devopsForOperators, engine, installation } from '../activity-profiles.ts';
 
 /** ARM's error body, as the details of `InvalidPool` carry it. */
@@ -61,7 +64,7 @@ function refuseMovedOrganization(before: PoolSpecification | undefined, after: P
 
 function changed(target: string, was: string) {
   return {
-    code: 'PropertyChangeNotAllowed',
+    code: 'PropertyChangeNotAllowed' satisfies Rule,
     target,
     message: `It was "${was}" and cannot change while the pool lives. Keep it, or delete the pool and create another.`,
   };
@@ -70,7 +73,7 @@ function changed(target: string, was: string) {
 function invalidPool(details: { code: string; message: string; target?: string }[]): ApplicationFailure {
   const message = `The pool document was refused: ${details.length} violation(s).`;
   const body: ArmError = { error: { code: 'InvalidPool', message, details } };
-  return ApplicationFailure.create({ message, type: 'InvalidPool', nonRetryable: true, details: [body] });
+  return ownFailure('InvalidPool', message, body);
 }
 
 /** Waits for all checks and refuses with the violations of all of them. */
@@ -102,7 +105,7 @@ async function withApplicationFailure<T>(step: () => Promise<T>): Promise<T> {
 
 function applicationFailure(error: unknown): ApplicationFailure {
   const cause = error instanceof ActivityFailure ? error.cause : error;
-  if (cause instanceof ApplicationFailure) return cause;
-  const message = cause instanceof Error ? cause.message : String(cause);
-  return ApplicationFailure.nonRetryable(`The pool could not be applied: ${message}`, 'ApplyFailed');
+  if (cause instanceof ApplicationFailure && isSurfacedErrorCode(cause.type)) return cause;
+  const { code, message } = failureDetails(error);
+  return ownFailure(code === 'TimedOut' ? 'ApplyFailed' : 'Unexpected', `The pool could not be applied: ${message}`);
 }

@@ -1,4 +1,4 @@
-import type { FailureClass } from '../../domain/failure.ts';
+import type { FailureClass } from '../failure.ts';
 
 const second = 1_000;
 const minute = 60 * second;
@@ -27,6 +27,10 @@ export const backOff = {
   throttled: 10 * second,
   /** Another operation holds the resource. */
   busyResource: 10 * second,
+  /** A job that keeps an agent pool may run for days; its end is seen within this. */
+  busyAgentPool: 30 * second,
+  /** A lock or a foreign resource keeps a leftover; only people change that. */
+  leftovers: minute,
 } as const;
 
 /** The one retry rule of a class: whether the engine tries the same call again by itself. */
