@@ -14,6 +14,8 @@ export interface Account {
    */
   quietFrom?: number;
   resources: ResourceLife[];
+  /** Resources without the installation's tag; absent when nobody looked for them. Nobody but us is expected to delete one. */
+  foreign?: { id: string; from: number; until?: number }[];
   /** Without placeholders. */
   registrations: RegistrationLife[];
   jobs: JobLife[];

@@ -2,7 +2,7 @@ import type { Account, Breach } from './account.ts';
 import { cap } from './cap.ts';
 import { everyErrorKnown, noFailedWorkflow, replayable } from './histories.ts';
 import { noDoubleRun, noJobKilled, oneCleanImagePerJob } from './jobs.ts';
-import { noEarlyClose, noLeak } from './leaks.ts';
+import { foreignUntouched, noEarlyClose, noLeak } from './leaks.ts';
 import { liveness } from './liveness.ts';
 import { defaultRules, type Invariant, type InvariantRules } from './rules.ts';
 import { legalTransitions, timeLimits } from './states.ts';
@@ -21,6 +21,12 @@ export const invariants: readonly Invariant[] = [
     needs: 'run',
     check: noEarlyClose,
     promise: 'An agent’s workflow closes only when nothing of the agent is left.',
+  },
+  {
+    name: 'foreignUntouched',
+    needs: 'run',
+    check: foreignUntouched,
+    promise: 'What does not carry our tags is never deleted.',
   },
   {
     name: 'noDoubleRun',

@@ -39,6 +39,7 @@ export function accountFromLedger(ledger: LedgerOf, facts: RunFacts): Account {
     until,
     ...(quietFrom === undefined ? {} : { quietFrom }),
     resources: resources(ledger, facts),
+    foreign: foreign(ledger, facts),
     registrations: registrations(ledger, facts, poolOf),
     jobs: jobs(ledger, facts, poolOf),
     workflows,
@@ -103,6 +104,21 @@ function resources(ledger: LedgerOf, { installation }: RunFacts): ResourceLife[]
     if (event === 'evicted') life.takenAway = true;
   }
   return lives;
+}
+
+/** Everything that was made without the installation's tag, the embedded cloud's own network too. */
+function foreign(ledger: LedgerOf, { installation }: RunFacts): NonNullable<Account['foreign']> {
+  const lives = new Map<string, { id: string; from: number; until?: number }>();
+  for (const { id, event, at, tags } of ledger('resource')) {
+    const key = id.toLowerCase();
+    const life = lives.get(key);
+    if (event === 'deleted') {
+      if (life) life.until ??= at;
+    } else if (!life && tags[tagNames.installation] !== installation) {
+      lives.set(key, { id, from: at });
+    }
+  }
+  return [...lives.values()];
 }
 
 function registrations(ledger: LedgerOf, facts: RunFacts, poolOf: ReadonlyMap<number, string>): RegistrationLife[] {
