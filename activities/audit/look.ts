@@ -108,7 +108,8 @@ export async function look(
   await forEach(agentsToAskFor({ installation: installation.name, resources, agents }), concurrency, async (agent) => {
     const ask = async () => {
       const { resourceId } = await viewAgent(client, agent.workflowId);
-      if (resourceId === undefined || !scopes.subscriptions.has(subscriptionOf(resourceId))) return undefined;
+      if (resourceId === undefined || !scopes.subscriptions.has(subscriptionOf(resourceId).toLowerCase()))
+        return undefined;
       const own = ownTags({ ...agent, installation: installation.name }, agent.workflowId);
       return await askForMachine(azure, { resourceId, own }, signal);
     };
@@ -146,7 +147,7 @@ async function scopesOf(
   { client, installation }: AuditOptions,
   had: Had,
 ): Promise<{ subscriptions: Set<string>; organizations: Set<string>; pools: PoolView[] }> {
-  const subscriptions = new Set([installation.azure.subscriptionId]);
+  const subscriptions = new Set([installation.azure.subscriptionId.toLowerCase()]);
   const organizations = new Set(installation.azureDevOps.organizations.map(({ url }) => url.replace(/\/+$/, '')));
   const views: PoolView[] = [];
   const pools = await had('the engine', 'Workflows_List', () => listOpenPools(client));
@@ -154,7 +155,7 @@ async function scopesOf(
     const view = await had(workflowId, 'Workflow_Query', () => viewPool(client, workflowId));
     if (view) views.push(view);
     if (!view?.specification) return;
-    subscriptions.add(view.specification.machine.subscriptionId);
+    subscriptions.add(view.specification.machine.subscriptionId.toLowerCase());
     organizations.add(view.specification.organization.url.replace(/\/+$/, ''));
   });
   return { subscriptions, organizations, pools: views };

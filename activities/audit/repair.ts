@@ -51,31 +51,37 @@ export async function removeRemains(options: RepairOptions, remains: Remains): P
     }
     const own = ownTags({ installation: installation.name, pool, agent }, owner);
     for (const id of remains.resources.toSorted((one, other) => orderOf(one) - orderOf(other))) {
-      await removeOwned(options, { id, own }, progress, signal);
+      const user = await removeOwned(options, { id, own }, progress, signal);
+      if (user !== undefined) return unproven(`${id} is in use by ${user}, which does not carry the tags of ${agent}`);
     }
     return progress.value.removed ? done : notNeeded('nothing of it is left');
   });
 }
 
-/** Deletes one resource if it is there and carries all of our tags. */
+/**
+ * Deletes one resource if it is there and carries all of our tags. Answers the machine that uses it, where that one is
+ * still there and so was not ours to delete.
+ */
 async function removeOwned(
   { azure }: RepairOptions,
   { id, own }: { id: string; own: Record<string, string> },
   progress: Progress<Removing>,
   signal: AbortSignal,
-): Promise<void> {
+): Promise<string | undefined> {
   const [, , subscriptionId = '', , resourceGroup = '', , provider = '', kind = '', name = ''] = id.split('/');
   const type = `${provider}/${kind}`;
   if (type.toLowerCase() !== 'microsoft.compute/virtualmachines') {
     const resource = await readResource(azure, id, signal);
-    if (!resource || !carriesAll(resource.tags, own)) return;
+    if (!resource || !carriesAll(resource.tags, own)) return undefined;
+    const user = userOf(resource);
+    if (user !== undefined && (await readResource(azure, user, signal))) return user;
     progress.note({ removed: true });
     await removeResource(azure, subscriptionId, `${id}?api-version=${apiVersionOf(type)}`, signal);
-    return;
+    return undefined;
   }
   const reference = { subscriptionId, resourceGroup, name };
   const machine = await findMachine(azure, reference, signal);
-  if (!machine || !carriesAll(machine.tags, own)) return;
+  if (!machine || !carriesAll(machine.tags, own)) return undefined;
   progress.note({ removed: true });
   let gone = isDeleting(machine) && (await awaitGone(azure, reference, signal));
   while (!gone) {
@@ -83,6 +89,7 @@ async function removeOwned(
     await deleteMachine(azure, reference, { signal, onAccepted: () => undefined });
     gone = await awaitGone(azure, reference, signal);
   }
+  return undefined;
 }
 
 function orderOf(id: string): number {
@@ -115,9 +122,14 @@ async function machineOf(client: Client, owner: string): Promise<string | undefi
 
 /** The machine itself, its disk, or its network interface, as Azure tells. */
 function belongsTo(id: string, resource: Record<string, unknown>, machine: string): boolean {
+  return [id, userOf(resource)].some((user) => user?.toLowerCase() === machine.toLowerCase());
+}
+
+/** The machine that uses a disk or a network interface, as Azure tells. */
+function userOf(resource: Record<string, unknown>): string | undefined {
   const properties = resource['properties'] as { virtualMachine?: { id?: string } } | undefined;
-  const users = [id, resource['managedBy'], properties?.virtualMachine?.id];
-  return users.some((user) => typeof user === 'string' && user.toLowerCase() === machine.toLowerCase());
+  const user = resource['managedBy'] ?? properties?.virtualMachine?.id;
+  return typeof user === 'string' ? user : undefined;
 }
 
 /** Tells a lease how its job ended, as Azure DevOps has it. */

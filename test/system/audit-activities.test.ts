@@ -260,6 +260,17 @@ describe('removeRemains', () => {
     expect(await exists(input, machinePath(input), '2024-11-01')).toBe(outcome === 'unproven');
   });
 
+  test('leaves the parts of a machine that somebody made their own', async () => {
+    const audit = await auditor(devops, {});
+    const input = audit.agent();
+    await makeMachine(input);
+    const resources = (await resourcesOf(input)).map(({ id }) => id).filter((id) => id !== machinePath(input));
+    await patchTags(input, { team: 'red' });
+    const { result } = await attempt(audit.removeRemains, remainsOf(input, { kind: 'partWithoutMachine', resources }));
+    expect(result).toMatchObject({ outcome: 'unproven' });
+    for (const id of [machinePath(input), ...resources]) expect(await exists(input, id, '2024-11-01')).toBe(true);
+  });
+
   test('goes on where an attempt ended without a word', async () => {
     const audit = await auditor(devops, {});
     const input = audit.agent();
