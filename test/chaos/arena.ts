@@ -51,9 +51,11 @@ export interface ArenaWorker {
 export const chaosLimits = {
   agent: {
     connectMs: 40_000,
-    provisionMs: 60_000,
+    provisionMs: 90_000,
     heartbeatMs: 6_000,
-    returnMs: 60_000,
+    // Longer than the pauses between the attempts of an activity whose workers are killed again and again: when it
+    // is over, an agent waits five minutes before it tries anew.
+    returnMs: 150_000,
     offlineMs: 15_000,
   },
   pool: { reconcileMs: 20_000, overdueMs: 30_000, signalsPerRun: 200 },

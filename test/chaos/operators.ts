@@ -54,7 +54,7 @@ export function operatorsOf({ stack, odp, startedAt, note }: Arena, stop: AbortS
         return undefined;
       } catch (error) {
         const { code, message, hint = '' } = error instanceof OdpError ? error : wrapped(error);
-        note(`${where}: ${code} ${message.slice(0, 160)}`);
+        if (told.at(-1)?.code !== code) note(`${where}: ${code} ${message.slice(0, 160)}`);
         told.push({ at: Date.now(), where, code, message, hint });
         if (verdicts.has(code)) return code;
         await sleep(againMs, undefined, { signal: stop });
