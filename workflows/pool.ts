@@ -87,6 +87,8 @@ class PoolLife {
   private planned = -1;
   private signals = 0;
   private accepting = 0;
+  /** Of a first document: what may have been made in Azure DevOps, until it is accepted. */
+  private begun: PoolSpecification | undefined;
   private attempts = 0;
   private applying: Promise<void> = Promise.resolve();
   private nextPlanAt: number | undefined;
@@ -130,14 +132,32 @@ class PoolLife {
   async firstDocument(): Promise<boolean> {
     if (this.state.specification) return true;
     upsertSearchAttributes([{ key: searchAttributes.poolName, value: this.input.pool }]);
-    await condition(
-      () => this.state.specification !== undefined || (this.attempts > 0 && this.accepting === 0),
-      firstDocumentMs,
-      { summary: 'wait for the first document' },
-    );
-    if (this.state.specification) return true;
+    for (;;) {
+      await condition(
+        () => this.state.specification !== undefined || (this.attempts > 0 && this.accepting === 0),
+        firstDocumentMs,
+        { summary: 'wait for the first document' },
+      );
+      if (this.state.specification) return true;
+      if (!this.begun) break;
+      if (await this.inTurn(() => this.removeBegun())) continue;
+      await condition(() => this.accepting > 0, refusedRetryMs, { summary: 'remove again what was begun' });
+    }
     await condition(allHandlersFinished);
     return this.state.specification !== undefined;
+  }
+
+  /** A first document that was refused half-way leaves nothing behind: jobs would wait there for ever. */
+  private async removeBegun(): Promise<boolean> {
+    if (!this.begun || this.state.specification) return true;
+    try {
+      await removeAgentPool(this.input, this.begun);
+      this.begun = undefined;
+      return true;
+    } catch (error) {
+      log.error('a half-made agent pool stays', { pool: this.input.pool, code: failureDetails(error).code });
+      return false;
+    }
   }
 
   /** Waits for something to happen, then plans and acts. */
@@ -281,24 +301,31 @@ class PoolLife {
     const id = currentUpdateInfo()?.id;
     this.accepting++;
     this.attempts++;
-    // One document at a time, in the order in which they came; a refused one does not stop the next.
-    const turn = this.applying.then(() => this.accept(id, document));
+    try {
+      return await this.inTurn(() => this.accept(id, document));
+    } finally {
+      this.accepting--;
+    }
+  }
+
+  /** One document at a time, in the order in which they came; a refused one does not stop the next. */
+  private inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const turn = this.applying.then(work);
     this.applying = turn.then(
       () => undefined,
       () => undefined,
     );
-    try {
-      return await turn;
-    } finally {
-      this.accepting--;
-    }
+    return turn;
   }
 
   private async accept(id: string | undefined, document: unknown): Promise<ApplyResult> {
     this.refuseWhenClosing();
     const done = id !== undefined && this.state.recentUpdateIds.includes(id);
     if (!done) {
-      await acceptDocument(this.input, this.state, document);
+      await acceptDocument(this.input, this.state, document, (specification) => {
+        if (!this.state.specification) this.begun = specification;
+      });
+      this.begun = undefined;
       if (id !== undefined) rememberUpdate(this.state, id);
       this.events++;
     }

@@ -15,8 +15,15 @@ interface ArmError {
  * Takes a document over, or refuses it as a whole with every violation. The order matters: first everything is checked,
  * in the document, in Azure and in Azure DevOps; only then the first thing is made; and only when all is made does the
  * state change, so that a refused document leaves what was running as it was.
+ *
+ * @param begins told just before the first thing is made in Azure DevOps
  */
-export async function acceptDocument(input: PoolInput, state: PoolState, document: unknown): Promise<void> {
+export async function acceptDocument(
+  input: PoolInput,
+  state: PoolState,
+  document: unknown,
+  begins: (specification: PoolSpecification) => void,
+): Promise<void> {
   const specification = await withApplicationFailure(() =>
     installation.resolvePool.executeWithOptions({ summary: 'read the document' }, [{ pool: input.pool, document }]),
   );
@@ -28,6 +35,7 @@ export async function acceptDocument(input: PoolInput, state: PoolState, documen
     devopsForOperators.checkOrganization.executeWithOptions({ summary: 'check the organisation' }, [check]),
   ]);
 
+  begins(specification);
   const { agentPoolId } = await withApplicationFailure(() =>
     devopsForOperators.prepareAgentPool.executeWithOptions(
       { summary: 'make the agent pool, its queues and placeholders' },
