@@ -29,7 +29,9 @@ export function liveness(account: Account): Breach[] {
 function jobs(account: Account): Breach[] {
   return account.jobs.flatMap(({ requestId, pool: name, refusedAt, finishes, queuedAt }) => {
     const pool = account.pools.find((one) => one.name.toLowerCase() === name.toLowerCase());
-    const excused = refusedAt !== undefined || pool?.deletedAt !== undefined || isHeld(pool, account.until);
+    // A pool without an accepted document promised nothing, and its author was told.
+    const promised = pool !== undefined && pool.declared.length > 0 && pool.deletedAt === undefined;
+    const excused = refusedAt !== undefined || !promised || isHeld(pool, account.until);
     const subject = `job request ${requestId}`;
     if (finishes.length === 0) {
       return excused
