@@ -4,6 +4,7 @@ import { checkLook } from '../../domain/audit/account.ts';
 import { agentsToAskFor, compare } from '../../domain/audit/compare.ts';
 import type { AskedMachine, ListedAgentPool, ListedResource, Listing } from '../../domain/audit/listing.ts';
 import type { AuditLook, AuditProblem } from '../../domain/audit/report.ts';
+import { knownErrorCodes } from '../../domain/error-catalogue.ts';
 import { installationLimits, type Installation } from '../../domain/installation.ts';
 import type { PoolView } from '../../domain/messages.ts';
 import type { AzureClients } from '../azure/clients.ts';
@@ -131,7 +132,7 @@ export async function look(
     complete: !gaps.workflows && !gaps.other,
   };
   const failed = check ? await whole('other', 'the engine', 'Workflows_List', () => listFailed(client)) : [];
-  const rules = { limits: installationLimits(installation) };
+  const rules = { limits: installationLimits(installation), knownErrors: knownErrorCodes };
   return {
     ...compare(listing, limits.findingsMax),
     problems: problems.slice(0, problemsMax),

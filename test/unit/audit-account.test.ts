@@ -17,7 +17,7 @@ import {
   resource,
 } from './audit-support.ts';
 
-const rules = { limits: defaultLimits };
+const rules = { limits: defaultLimits, knownErrors: new Set(['QuotaExceeded']) };
 
 function view(fields: Partial<PoolView> = {}): PoolView {
   const { status, queued, assigned, running, totals } = newPoolState('0123abcde');
@@ -120,6 +120,12 @@ describe('each breach that one look can see', () => {
   test('replayable: a history that grew too long', () => {
     const agents = [{ ...openAgent(1, 'Allocated'), events: 12_000 }];
     expect(standing('breached', { ...healthy, agents }, [pool])).toEqual(['replayable']);
+  });
+
+  test('everyErrorKnown: a hold of a pool with a code that nobody explains', () => {
+    const hold = (code: string) => ({ ...pool, holds: [{ until: at, code, message: 'no' }] });
+    expect(standing('breached', healthy, [hold('QuotaExceeded')])).toEqual([]);
+    expect(standing('breached', healthy, [hold('Mystery')])).toEqual(['everyErrorKnown']);
   });
 
   test('noFailedWorkflow: one that ended as failed', () => {
