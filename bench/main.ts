@@ -2,13 +2,19 @@ import { parseArgs } from 'node:util';
 import { burst } from './burst.ts';
 import { detect } from './detect.ts';
 import { machineFacts } from './machine.ts';
+import { recovery } from './recovery.ts';
 import { steady } from './steady.ts';
 
 /**
  * `npm run bench -- NAME [options]`: measures the whole system against the embedded cloud and prints one line of JSON
  * with its inputs, its results and the machine. Nothing here passes or fails.
  */
-const benches: Record<string, (inputs: Record<string, string>) => Promise<Measured>> = { burst, detect, steady };
+const benches: Record<string, (inputs: Record<string, string>) => Promise<Measured>> = {
+  burst,
+  detect,
+  recovery,
+  steady,
+};
 
 /** What a bench answers: what it was given and what it saw. */
 export interface Measured {
@@ -21,6 +27,8 @@ const usage = `usage: npm run bench -- NAME [--option value]...
           jobs queued at once on an empty pool: last create call, jobs finished, calls and history events per agent
   detect  --trace FILE --minutes 10 --from 2020-05-12T14:00:00Z --scale 0.1
           time from a job's queueing to its create call, under a trace at real speed
+  recovery --agents 200 --jobs 40 --duration 10 --scale 0.1
+          the worker killed, then the engine, in the middle of work: time until nothing is pending from before
   steady  --agents 1000 --minutes 5 --scale 0.1
           calls per minute, processor time and memory while agents stand idle`;
 
