@@ -10,6 +10,8 @@ import type { World } from './world.ts';
 
 /** How long people wait before they try again what did not get through; milliseconds. */
 const againMs = 5_000;
+/** How long an operator waits before a document is applied again that was refused for no fault of its own. */
+const applyAgainMs = 60_000;
 /** How often they try to queue a build in a pool that is not there. */
 const queueTries = 12;
 
@@ -77,11 +79,22 @@ export function createPeople(world: World): People {
     },
   };
 
+  /** The newest verb on each pool: whoever has changed their mind does not try the older one again. */
+  const newest = new Map<string, object>();
+
+  /** Applies until the document is accepted, or found wrong, or another verb is newer. */
   async function apply(pool: string, document: unknown): Promise<void> {
+    const mine = {};
+    newest.set(pool, mine);
+    while (newest.get(pool) === mine && !(await applyOnce(pool, document))) await timeline.sleep(applyAgainMs);
+  }
+
+  /** Answers false where it is worth another try. */
+  async function applyOnce(pool: string, document: unknown): Promise<boolean> {
     const sentAt = timeline.now();
     const id = updateIds.uuid();
     journal.note('operator', `applies ${pool}`);
-    await told(`apply ${pool}`, async () => {
+    const answer = await told(`apply ${pool}`, async () => {
       const workflowId = workflowIds.pool(pool);
       if (!engine.openRun(workflowId)) {
         const input: PoolInput = { pool, installation: installation.name, limits };
@@ -97,10 +110,12 @@ export function createPeople(world: World): People {
       people.deleted.delete(pool);
       people.accepted.push({ pool, sentAt, at: timeline.now(), document });
     });
+    return answer === undefined || answer === 'InvalidPool';
   }
 
   async function remove(pool: string): Promise<void> {
     const id = updateIds.uuid();
+    newest.set(pool, {});
     journal.note('operator', `deletes ${pool}`);
     const at = timeline.now();
     await told(`delete ${pool}`, async () => {
@@ -109,16 +124,18 @@ export function createPeople(world: World): People {
     });
   }
 
-  /** Tries until the engine answers, and keeps a refusal as the person read it. */
-  async function told(where: string, verb: () => Promise<void>): Promise<void> {
+  /** Tries until the engine answers, keeps a refusal as the person read it, and answers its code. */
+  async function told(where: string, verb: () => Promise<void>): Promise<string | undefined> {
     while (engine.down) await timeline.sleep(againMs);
     try {
       await verb();
+      return undefined;
     } catch (error) {
       const code = error instanceof ApplicationFailure ? (error.type ?? '') : '';
       const message = error instanceof Error ? error.message : String(error);
       journal.note('operator', `${where} is refused: ${code} ${message.slice(0, 200)}`);
       if (code !== '') people.refused.push({ at: timeline.now(), code, message, where });
+      return code;
     }
   }
 
@@ -139,12 +156,15 @@ export function createPeople(world: World): People {
         await timeline.sleep(againMs);
         continue;
       }
-      const { id } = (await call('POST', `${cloud.facts.project}/_apis/build/builds?api-version=7.1`, {
+      const build = (await call('POST', `${cloud.facts.project}/_apis/build/builds?api-version=7.1`, {
         definition: { id: await definition() },
         queue: { id: queueId },
         ...(image === undefined ? {} : { demands: [`ImageOverride -equals ${image}`] }),
         parameters: JSON.stringify({ durationSeconds: String(durationMs / 1000), ...(result ? { result } : {}) }),
-      })) as { id: number };
+      })) as { id: number } | undefined;
+      // Azure DevOps refused it, and says why to whoever queued it.
+      if (build === undefined) return;
+      const { id } = build;
       people.queued += 1;
       journal.note('developer', `queues build ${id} in ${pool} (${image ?? 'no image'}, ${durationMs} ms)`);
       if (cancelAfterMs !== undefined) {
@@ -192,7 +212,7 @@ export function createPeople(world: World): People {
           return { status: response.status, text: await response.text() };
         });
         if (status < 400) return text === '' ? undefined : JSON.parse(text);
-        if (method === 'PATCH' && status < 429) return undefined;
+        if (method !== 'GET' && [400, 404, 409].includes(status)) return undefined;
       } catch {
         // Cut by a fault; a person tries again.
       }
