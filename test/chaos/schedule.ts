@@ -69,36 +69,29 @@ function apply(at: number, shape: PoolShape): ChaosVerb {
   return { at, kind: 'apply', document: documentOf(shape), maximumConcurrency, standby };
 }
 
-/** The first document, edits, wrong documents, a deletion in the middle, a deletion for good. */
+/** The first document, edits, wrong documents, a deletion in the middle, a deletion for good; in the order of time. */
 function drawVerbs(draw: Draw, first: PoolShape, chaosMs: number) {
   const verbs: ChaosVerb[] = [apply(draw.whole(0, second), first)];
+  // The last document is what counts in the end, so no verb may overtake another.
+  const after = (at: number) => Math.max(at, (verbs.at(-1)?.at ?? 0) + second);
   let shape = first;
   let least = first.maximumConcurrency;
-  const moments = Array.from({ length: draw.whole(0, 3) }, () => draw.whole(8 * second, chaosMs)).toSorted(
-    (a, b) => a - b,
-  );
-  for (const at of moments) {
+  const moments = Array.from({ length: draw.whole(0, 3) }, () => draw.whole(8 * second, chaosMs - 10 * second));
+  for (const at of moments.toSorted((a, b) => a - b)) {
     if (draw.happens(0.25)) {
-      verbs.push({ at, kind: 'applyWrong', document: refusedDocument(draw, shape) });
+      verbs.push({ at: after(at), kind: 'applyWrong', document: refusedDocument(draw, shape) });
       continue;
     }
     // No job that was taken is left without its image.
     shape = withImagesOf(editShape(draw, shape), [first]);
     least = Math.min(least, shape.maximumConcurrency);
-    if (draw.happens(0.25)) verbs.push({ at, kind: 'delete' });
-    verbs.push(apply(at + draw.whole(1, 5) * second, shape));
+    if (draw.happens(0.25)) verbs.push({ at: after(at), kind: 'delete' });
+    verbs.push(apply(after(at) + draw.whole(0, 4) * second, shape));
   }
-  let last: ChaosSchedule['last'] = shape;
-  if (draw.happens(0.1)) {
-    verbs.push({ at: chaosMs - draw.whole(0, 10) * second, kind: 'delete' });
-    last = undefined;
-  }
+  const forGood = draw.happens(0.1);
+  if (forGood) verbs.push({ at: after(chaosMs - draw.whole(0, 10) * second), kind: 'delete' });
   const { maximumConcurrency, standby } = shape;
-  return {
-    verbs: verbs.toSorted((a, b) => a.at - b.at),
-    last: last && { maximumConcurrency, standby },
-    least,
-  };
+  return { verbs, last: forGood ? undefined : { maximumConcurrency, standby }, least };
 }
 
 function drawJobs(draw: Draw, shape: PoolShape, machines: number, chaosMs: number): ScheduledJob[] {

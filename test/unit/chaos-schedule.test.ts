@@ -62,6 +62,14 @@ test('however short the window, every victim is struck', () => {
   for (const kind of ['killWorker', 'pauseWorker', 'killEngine', 'killCloud']) expect(kinds).toContain(kind);
 });
 
+test('verbs come in their order, and the last one decides what must stand in the end', () => {
+  for (const { verbs, last } of schedules) {
+    expect(verbs.map(({ at }) => at)).toEqual(verbs.map(({ at }) => at).toSorted((a, b) => a - b));
+    const final = verbs.findLast(({ kind }) => kind !== 'applyWrong');
+    expect(last?.maximumConcurrency).toBe(final?.kind === 'apply' ? final.maximumConcurrency : undefined);
+  }
+});
+
 test('a job demands an image that the pool has, whatever its documents became', () => {
   expect(Object.keys(imageCatalogue({ images: {} }))).toContain('ubuntu-24.04-g2');
   for (const { verbs, jobs } of schedules) {
