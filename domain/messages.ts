@@ -155,6 +155,8 @@ export interface PoolState {
   observedAt: number;
   sequence: number;
   holds: Hold[];
+  /** Per image, how long its last agent took from the decision to being online; milliseconds. */
+  boots?: Record<string, number>;
   /** Failures in a row per image: a hold doubles with each. */
   failures: Record<string, number>;
   totals: PoolTotals;

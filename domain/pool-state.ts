@@ -62,6 +62,7 @@ export function applyObservation(state: PoolState, observation: PoolObservation)
     if (!entry) continue;
     const phase = phaseAfter(entry, standing);
     if (phase === entry.p) continue;
+    if (entry.p === 'creating') state.boots = { ...state.boots, [entry.i]: observation.at - entry.s };
     if (phase === 'ready') delete state.failures[entry.i];
     if (entry.p === 'busy' || standing === 'missing') entry.d = 1;
     entry.p = phase;
@@ -174,7 +175,7 @@ export function planningInput(
     agents: state.roster.map(({ n, i, p, s }) => ({
       name: n,
       image: i,
-      phase: p === 'creating' && now - s > overdueMs ? 'offline' : p,
+      phase: p === 'creating' && now - s > patience(state, i, overdueMs) ? 'offline' : p,
       since: s,
     })),
     holds: state.holds.filter(({ until }) => until > now),
@@ -185,9 +186,17 @@ export function planningInput(
 /** When the next agent in creation becomes overdue, in milliseconds since the epoch; `Infinity` when none will. */
 export function nextOverdueAt(state: PoolState, now: number, overdueMs: number): number {
   const moments = state.roster
-    .filter(({ p, s }) => p === 'creating' && now - s <= overdueMs)
-    .map(({ s }) => s + overdueMs + 1);
+    .filter(({ p, i, s }) => p === 'creating' && now - s <= patience(state, i, overdueMs))
+    .map(({ i, s }) => s + patience(state, i, overdueMs) + 1);
   return Math.min(Infinity, ...moments);
+}
+
+/**
+ * How long an agent in creation counts as capacity. Where machines are slow to come, all would be overdue, and a pool
+ * that replaced each would never come to rest: twice as long as the last one took is late, whatever the limit says.
+ */
+function patience({ boots }: PoolState, image: string, overdueMs: number): number {
+  return Math.max(overdueMs, 2 * (boots?.[image] ?? 0));
 }
 
 /**

@@ -173,6 +173,17 @@ describe('what planning is told', () => {
     expect(agents).toEqual([{ name: 'a', image: 'ubuntu', phase: 'offline', since: now - overdueMs - 1 }]);
   });
 
+  test('is as patient as machines of the image are slow', () => {
+    const state = stateWith({ n: 'a', i: 'ubuntu', p: 'creating', s: now - overdueMs });
+    applyObservation(state, observation(1, [{ name: 'a', standing: 'free' }]));
+    state.roster.push({ n: 'b', i: 'ubuntu', p: 'creating', s: now - overdueMs - 1 });
+
+    const phases = (at: number) => planningInput(state, specification, at, overdueMs).agents.map(({ phase }) => phase);
+
+    expect(phases(now)).toEqual(['ready', 'creating']);
+    expect(phases(now + 2 * overdueMs)).toEqual(['ready', 'offline']);
+  });
+
   test('keeps standby on the first alias of an image only', () => {
     const { images } = planningInput(stateWith(), specification, now, overdueMs);
 
