@@ -141,7 +141,9 @@ export function createAzureDevOps(context: CloudContext, options: AzureDevOpsOpt
     const headers = seconds === undefined ? {} : delayHeaders(seconds, 200, effect.status === 200 ? 1 : 0, clock.now());
     if (effect.status === 200) return perform(http, operation, headers);
     const body =
-      effect.status === 429 ? blockedBody() : { message: effect.message ?? effect.code, typeKey: effect.code };
+      effect.status === 429 && effect.message === undefined
+        ? blockedBody()
+        : { message: effect.message ?? effect.code, typeKey: effect.code };
     return Response.json({ $id: '1', innerException: null, ...body }, { status: effect.status, headers });
   }
 
