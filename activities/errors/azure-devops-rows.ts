@@ -18,7 +18,7 @@ export const devopsRows: readonly ServiceRow[] = [
   { status: [403], code: 'AzureDevOpsAuthorizationFailed' },
   {
     status: [404],
-    calls: ['Agents_Add', 'Organization_Observe', 'Pool_Observe', 'Pools_Prepare', 'Pools_Remove', 'Pools_List'],
+    calls: ['Agents_Add', 'Pools_Prepare', 'Pools_Remove', 'Pools_List'],
     code: 'AzureDevOpsNotFound',
   },
   { status: [409], code: 'AzureDevOpsConflict' },

@@ -72,7 +72,7 @@ export const azureRows: readonly ServiceRow[] = [
     codes: ['SubscriptionNotFound', 'InvalidSubscriptionId', 'ReadOnlyDisabledSubscription'],
     code: 'SubscriptionNotUsable',
   },
-  { codes: ['ResourceGroupNotFound'], calls: writes, code: 'ResourceGroupNotFound' },
+  { codes: ['ResourceGroupNotFound'], calls: create, code: 'ResourceGroupNotFound' },
   { codes: ['ResourceGroupBeingDeleted'], calls: writes, code: 'ResourceGroupBeingDeleted' },
   {
     codes: ['AuthorizationFailed', 'LinkedAuthorizationFailed', 'LinkedAccessCheckFailed'],

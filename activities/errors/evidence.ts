@@ -33,7 +33,8 @@ const grpcStatuses: Readonly<Record<number, string>> = {
 };
 
 /** Codes of Node's sockets, DNS and TLS; undici's start with `UND_ERR`. */
-const networkCode = /^(?:E[A-Z_]+|UND_ERR_[A-Z_]+|CERT_[A-Z_]+|[A-Z_]*CERT[A-Z_]*|ERR_TLS_[A-Z_]+|REQUEST_SEND_ERROR)$/;
+const networkCode =
+  /^(?:E[A-Z_]+|UND_ERR_[A-Z_]+|[A-Z_]*CERT[A-Z_]*|UNABLE_TO_[A-Z_]+|ERR_TLS_[A-Z_]+|REQUEST_SEND_ERROR)$/;
 
 const messageLimit = 1_000;
 
@@ -43,11 +44,9 @@ export function evidenceOf(error: unknown): Evidence | undefined {
   if (typeof error !== 'object' || error === null) return undefined;
   const name = text(error, 'name') ?? '';
   const message = redacted(text(error, 'message') ?? '');
-  const refusedByEngine = grpcStatuses[number(error, 'code') ?? Number.NaN];
-  if (refusedByEngine !== undefined && text(error, 'details') !== undefined) {
-    return { service: 'Temporal', codes: [refusedByEngine], message };
-  }
-  const status = number(error, 'statusCode');
+  const refusedByEngine = grpcStatusOf(error, name);
+  if (refusedByEngine !== undefined) return { service: 'Temporal', codes: [refusedByEngine], message };
+  const status = number(error, 'statusCode') ?? (identityErrors.has(name) ? entraStatus(error) : undefined);
   const ownCode = text(error, 'code');
   const codes = [...(ownCode === undefined ? [] : [ownCode]), ...(message.match(codesInText) ?? [])];
   const service = serviceOf(name, status, codes);
@@ -64,6 +63,20 @@ export function evidenceOf(error: unknown): Evidence | undefined {
     ...(status === undefined ? {} : { status }),
     ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
   };
+}
+
+/** The status by its number, or by the error that the Temporal client makes of two of them, without the number. */
+function grpcStatusOf(error: object, name: string): string | undefined {
+  if (name === 'WorkflowNotFoundError' || name === 'NamespaceNotFoundError') return 'NOT_FOUND';
+  if (name === 'WorkflowExecutionAlreadyStartedError') return 'ALREADY_EXISTS';
+  return text(error, 'details') === undefined ? undefined : grpcStatuses[number(error, 'code') ?? Number.NaN];
+}
+
+/** @azure/identity wraps MSAL's error, which alone has the status: without it a busy Entra ID looks like a wrong secret. */
+function entraStatus(error: object): number | undefined {
+  const cause = property(error, 'cause');
+  if (typeof cause !== 'object' || cause === null) return undefined;
+  return number(cause, 'status') ?? entraStatus(cause);
 }
 
 function serviceOf(name: string, status: number | undefined, codes: string[]): OutsideService | undefined {
