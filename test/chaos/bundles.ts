@@ -23,8 +23,12 @@ const changes: { file: string; from: RegExp; to: string }[] = [
 /** Path of the bundle of each version. */
 export type Bundles = Record<Version, string>;
 
-/** Bundles the workflow code as it is, and a copy of it with a compatible change. */
-export async function makeBundles(folder: string): Promise<Bundles> {
+/**
+ * Bundles the workflow code as it is, and a copy of it with a compatible change.
+ *
+ * @param current a bundle of the code as it is, where there is one already
+ */
+export async function makeBundles(folder: string, current?: string): Promise<Bundles> {
   const copy = join(folder, 'next-version');
   await mkdir(copy, { recursive: true });
   for (const room of ['workflows', 'domain', 'activities']) {
@@ -41,7 +45,7 @@ export async function makeBundles(folder: string): Promise<Bundles> {
     await writeFile(path, after);
   }
   return {
-    current: await bundle(root, join(folder, 'workflows-current.js')),
+    current: current ?? (await bundle(root, join(folder, 'workflows-current.js'))),
     changed: await bundle(copy, join(folder, 'workflows-changed.js')),
   };
 }
