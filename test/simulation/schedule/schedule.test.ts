@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { createCloud } from '../../../emulator/cloud.ts';
 import { createVirtualClock } from '../../../emulator/core/clock.ts';
 import type { TraceRow } from '../../../client/workload/trace.ts';
@@ -176,6 +177,12 @@ describe('among the first 200 seeds', () => {
   ])('%s is in at least three', (_name, has) => {
     expect(schedules.filter(has).length).toBeGreaterThanOrEqual(3);
   });
+});
+
+test('the page on the simulation names everything that can go wrong', () => {
+  const page = readFileSync('docs/simulation.md', 'utf8');
+  const names = [...Object.keys(faultKinds), ...Object.keys(disturbanceKinds)];
+  expect(names.filter((name) => !page.includes(`\`${name}\``))).toEqual([]);
 });
 
 describe('a schedule from a trace', () => {
