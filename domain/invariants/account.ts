@@ -112,7 +112,7 @@ export interface Disturbance {
   at: number;
   /** Such as `machineDeleted`, `machineStopped`, `machineEvicted`, `registrationRemoved`, `tagsAltered`, `buildCancelled`. */
   kind: string;
-  /** ARM id, agent name or job request id, as the kind has it. */
+  /** ARM id, agent name, build id or worker, as the kind has it; `any` where every machine may be meant. */
   subject: string;
 }
 

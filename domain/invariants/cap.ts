@@ -1,47 +1,56 @@
-import type { Account, Breach, PoolAccount } from './account.ts';
+import type { Account, Breach, PoolAccount, ResourceLife } from './account.ts';
 import { plantedOwners } from './rules.ts';
 
-/** A document counts from when it was accepted; its author hears of it a little later. Milliseconds. */
-const acceptanceMs = 120_000;
+/**
+ * How far a document reaches beyond its own span; milliseconds. Before it: the pool follows a document as soon as it
+ * takes it, and the account knows only when its author heard of that. After it: what the pool had already asked for
+ * under the earlier document is on its way to Azure.
+ */
+const changeMs = 120_000;
 
 /**
- * A pool never has more machines than its maximum, counted from the create call until the machine is gone. When the
- * maximum is lowered, the machines above it may finish; only a new one would be a breach, so that creates are checked.
- * Not counted: what nobody of the pool asked for, and what an attempt made that outlived its agent.
+ * A pool never has more machines than its maximum, counted from the create call until the machine is gone. Only a create
+ * can raise the number, so that looking at the creates is looking at every instant. When the maximum is lowered, the
+ * machines above it may finish; only a new one is a breach.
  */
 export function cap(account: Account): Breach[] {
-  const planted = plantedOwners(account);
-  const closedAt = new Map(account.workflows.map(({ id, runs }) => [id, runs.at(-1)?.closedAt ?? Infinity]));
-  const machines = account.resources.filter(
-    ({ kind, owner, from }) => kind === 'machine' && !planted.has(owner) && from <= (closedAt.get(owner) ?? Infinity),
-  );
+  const machines = askedFor(account);
   return account.pools.flatMap((pool) => {
     const own = machines.filter((machine) => machine.pool.toLowerCase() === pool.name.toLowerCase());
     return own.flatMap(({ id, from }) => {
-      const existing = own.filter((other) => other.from <= from && (other.until ?? Infinity) > from).length;
-      const most = maximumAt(pool, from);
-      if (existing <= most) return [];
-      return [
-        {
-          invariant: 'cap',
-          at: from,
-          subject: id,
-          message: `It is one of ${existing} machines of the pool ${pool.name}; its maximum is ${most}.`,
-        },
-      ];
+      const existing = own.filter((other) => existsAt(other, from)).length;
+      const maximum = maximumAt(pool, from);
+      if (existing <= maximum) return [];
+      const message = `It is one of ${existing} machines of the pool ${pool.name}; its maximum is ${maximum}.`;
+      return [{ invariant: 'cap', at: from, subject: id, message }];
     });
   });
 }
 
-/** The maximum in force; around a change the larger one, because only the pool knows the moment. */
-export function maximumAt({ declared }: PoolAccount, at: number): number {
-  const before = declared.filter((one) => one.at <= at);
-  const around = declared.filter((one) => Math.abs(one.at - at) <= acceptanceMs);
-  return Math.max(
-    before.at(-1)?.maximumConcurrency ?? 0,
-    ...around.map((one) => one.maximumConcurrency),
-    ...before
-      .filter((_, index) => (before[index + 1]?.at ?? 0) > at - acceptanceMs)
-      .map((one) => one.maximumConcurrency),
+/**
+ * The machines that a pool answers for. Nobody of the pool asked for those that were planted, and one that appears after
+ * its agent has closed was made by an attempt that outlived it: the auditor removes both.
+ */
+function askedFor(account: Account): ResourceLife[] {
+  const planted = plantedOwners(account);
+  const closedAt = new Map(account.workflows.map(({ id, runs }) => [id, runs.at(-1)?.closedAt]));
+  return account.resources.filter(
+    ({ kind, owner, from }) => kind === 'machine' && !planted.has(owner) && from <= (closedAt.get(owner) ?? Infinity),
   );
+}
+
+function existsAt({ from, until = Infinity }: ResourceLife, at: number): boolean {
+  return from <= at && at < until;
+}
+
+/**
+ * The maximum in force at an instant: that of the last document that was accepted by then. Near a change it is the
+ * largest of the documents on both sides. A pool without a document has none, and may have no machine.
+ */
+export function maximumAt({ declared }: PoolAccount, at: number): number {
+  const inForce = declared.filter((document, index) => {
+    const replacedAt = declared[index + 1]?.at ?? Infinity;
+    return document.at - changeMs <= at && at < replacedAt + changeMs;
+  });
+  return Math.max(0, ...inForce.map(({ maximumConcurrency }) => maximumConcurrency));
 }

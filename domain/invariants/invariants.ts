@@ -32,13 +32,13 @@ export const invariants: readonly Invariant[] = [
     name: 'noDoubleRun',
     needs: 'run',
     check: noDoubleRun,
-    promise: 'A job request runs on one machine, under one lease.',
+    promise: 'A job request runs on one machine, under one lease, and ends once.',
   },
   {
     name: 'noJobKilled',
     needs: 'run',
     check: noJobKilled,
-    promise: 'No machine is deleted while a job runs on it, except when its lease has expired.',
+    promise: 'No job is ended by deleting its machine or cancelling its build, except when its lease has expired.',
   },
   {
     name: 'oneCleanImagePerJob',

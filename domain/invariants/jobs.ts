@@ -1,37 +1,47 @@
-import type { Account, Breach, JobLife } from './account.ts';
+import type { Account, Breach, JobLife, WorkflowLife } from './account.ts';
 import type { InvariantRules } from './rules.ts';
 
-/** A job request runs on one machine, under one lease. */
+/** A job request runs on one machine, under one lease, and ends once. */
 export function noDoubleRun(account: Account): Breach[] {
-  const breaches: Breach[] = [];
-  for (const { requestId, receipts } of account.jobs) {
-    const machines = new Set(receipts.map(({ machineId }) => machineId));
-    if (machines.size > 1) {
-      const at = receipts.at(-1)?.at ?? 0;
-      breaches.push({
-        invariant: 'noDoubleRun',
-        at,
-        subject: `job request ${requestId}`,
-        message: `It ran on ${machines.size} machines: ${[...machines].join(', ')}.`,
-      });
+  const breach = (subject: string, at: number, message: string): Breach => ({
+    invariant: 'noDoubleRun',
+    at,
+    subject,
+    message,
+  });
+  const ran = account.jobs.flatMap(({ requestId, receipts, finishes }) => {
+    const subject = `job request ${requestId}`;
+    const machines = [...new Set(receipts.map(({ machineId }) => machineId.toLowerCase()))];
+    const breaches: Breach[] = [];
+    if (machines.length > 1) {
+      const message = `It ran on ${machines.length} machines: ${machines.join(', ')}.`;
+      breaches.push(breach(subject, receipts.at(-1)?.at ?? 0, message));
     }
-  }
+    if (finishes.length > 1) {
+      const message = `It ended ${finishes.length} times: ${finishes.map(({ result }) => result).join(', ')}.`;
+      breaches.push(breach(subject, finishes.at(-1)?.at ?? 0, message));
+    }
+    return breaches;
+  });
   const leases = Map.groupBy(
-    account.workflows.filter(({ type, result }) => type === 'lease' && requestOf(result) !== undefined),
-    ({ id, result }) => `${id.split('/')[1] ?? ''}/${String(requestOf(result))}`,
+    account.workflows.filter(({ type }) => type === 'lease'),
+    (lease) => requestOfLease(lease),
   );
-  for (const [request, same] of leases) {
-    if (same.length < 2) continue;
-    const ids = same.map(({ id }) => id).join(', ');
-    const message = `It had ${same.length} leases: ${ids}.`;
-    breaches.push({ invariant: 'noDoubleRun', at: same[1]?.runs[0]?.startedAt ?? 0, subject: request, message });
-  }
-  return breaches;
+  const leased = [...leases].flatMap(([request, same]) => {
+    // A lease never continues as new, so that a second run of the same id is a second lease.
+    const runs = same.flatMap(({ id, runs: all }) => all.map(({ startedAt }) => ({ id, startedAt })));
+    if (runs.length < 2) return [];
+    const ids = runs.map(({ id }) => id).join(', ');
+    return [breach(`lease of ${request}`, runs[1]?.startedAt ?? 0, `It had ${runs.length} leases: ${ids}.`)];
+  });
+  return [...ran, ...leased];
 }
 
-function requestOf(result: unknown): number | undefined {
-  const requestId = (result as { requestId?: unknown } | undefined)?.requestId;
-  return typeof requestId === 'number' ? requestId : undefined;
+/** The organisation and the job request of a lease: by its own word, else by the digits of its id. */
+function requestOfLease({ id, result }: WorkflowLife): string {
+  const [, organization = '', rest = ''] = id.split('/');
+  const { requestId } = (result ?? {}) as { requestId?: unknown };
+  return `${organization}/${typeof requestId === 'number' ? requestId : /^\d*/.exec(rest)?.[0]}`;
 }
 
 /** A stateless machine runs at most one job between two clean images. */
@@ -42,11 +52,11 @@ export function oneCleanImagePerJob(account: Account): Breach[] {
       .map(({ name }) => name.toLowerCase()),
   );
   const received = receiptsByMachine(account.jobs);
-  return account.resources.flatMap(({ id, kind, pool, cleanAt = [], from }) => {
+  return account.resources.flatMap(({ id, kind, pool, cleanAt = [], from, until = Infinity }) => {
     if (kind !== 'machine' || !stateless.has(pool.toLowerCase())) return [];
     const starts = (cleanAt.length === 0 ? [from] : cleanAt).toSorted((one, other) => one - other);
     return starts.flatMap((start, index) => {
-      const end = starts[index + 1] ?? Infinity;
+      const end = starts[index + 1] ?? until;
       const served = (received.get(id.toLowerCase()) ?? []).filter(({ at }) => at >= start && at < end);
       const requests = [...new Set(served.map(({ requestId }) => requestId))];
       if (requests.length < 2) return [];
@@ -56,20 +66,20 @@ export function oneCleanImagePerJob(account: Account): Breach[] {
   });
 }
 
-/** No machine is deleted by us while a job runs on it, except when its lease has expired. */
+/** No job is ended by us before its lease has expired: not by deleting its machine, not by cancelling its build. */
 export function noJobKilled(account: Account, { limits }: InvariantRules): Breach[] {
+  return [...machinesDeleted(account, limits.agent.leaseMs), ...endedByForce(account, limits.agent.leaseMs)];
+}
+
+function machinesDeleted(account: Account, leaseMs: number): Breach[] {
   const received = receiptsByMachine(account.jobs);
   return account.resources.flatMap(({ id, kind, owner, deleteAskedAt, takenAway }) => {
     if (kind !== 'machine' || deleteAskedAt === undefined || takenAway) return [];
     // Whoever took the agent's registration away took the server's word away too.
-    const touched = account.disturbances.some(
-      ({ subject, at }) =>
-        at <= deleteAskedAt && (owner.endsWith(`/${subject}`) || subject.toLowerCase() === id.toLowerCase()),
-    );
-    if (touched) return [];
+    if (isDisturbed(account, [id, nameIn(owner)], deleteAskedAt)) return [];
     return (received.get(id.toLowerCase()) ?? [])
       .filter(({ at, finishedAt }) => at < deleteAskedAt && (finishedAt ?? Infinity) > deleteAskedAt)
-      .filter(({ at }) => deleteAskedAt - at < limits.agent.leaseMs)
+      .filter(({ leasedAt }) => deleteAskedAt - leasedAt < leaseMs)
       .map(({ requestId }) => ({
         invariant: 'noJobKilled',
         at: deleteAskedAt,
@@ -79,9 +89,59 @@ export function noJobKilled(account: Account, { limits }: InvariantRules): Breac
   });
 }
 
+/** Jobs that ended without a result of their own, though nobody outside had a hand in it. */
+function endedByForce(account: Account, leaseMs: number): Breach[] {
+  const ended = account.jobs
+    .flatMap(({ finishes, ...job }) => finishes.slice(0, 1).map((finish) => ({ ...job, ...finish })))
+    .filter(({ at, assignments, receipts }) => at - (assignments.at(-1) ?? receipts[0] ?? { at }).at < leaseMs)
+    .toSorted((one, other) => one.at - other.at);
+  const breach = (requestId: number, at: number, message: string): Breach => ({
+    invariant: 'noJobKilled',
+    at,
+    subject: `job request ${requestId}`,
+    message,
+  });
+  const abandoned = ended
+    .filter(({ result }) => result === 'abandoned')
+    .filter(({ assignments, receipts, at }) => {
+      const agents = [...assignments, ...receipts].map(({ agent }) => agent);
+      const machines = account.resources.filter(({ owner }) => agents.includes(nameIn(owner))).map(({ id }) => id);
+      return !isDisturbed(account, [...agents, ...machines, anything], at);
+    })
+    .map(({ requestId, at }) =>
+      breach(requestId, at, 'It was abandoned, although nobody took its machine or agent away.'),
+    );
+  // The build of a job is not known here: each cancellation from outside excuses one job. One that no agent had taken
+  // is cancelled by Azure DevOps itself when its agent pool goes.
+  const cancellations = account.disturbances.filter(({ kind }) => kind === 'buildCancelled');
+  const cancelled = ended
+    .filter(({ result, receipts }) => result === 'canceled' && receipts.length > 0)
+    .filter(({ at }, index) => cancellations.filter((one) => one.at <= at).length <= index)
+    .map(({ requestId, at }) => breach(requestId, at, 'It was cancelled, although nobody asked for that.'));
+  return [...abandoned, ...cancelled];
+}
+
+/** The subject of a disturbance that may have met every machine. */
+const anything = 'any';
+
+/** Whether something from outside met one of the subjects until then. */
+function isDisturbed({ disturbances }: Account, subjects: readonly string[], until: number): boolean {
+  const names = new Set(subjects.map((subject) => subject.toLowerCase()));
+  return disturbances.some(({ subject, at }) => at <= until && names.has(subject.toLowerCase()));
+}
+
+/** The agent's name in the id of its workflow. */
+function nameIn(owner: string): string {
+  return owner.split('/').at(-1) ?? '';
+}
+
 function receiptsByMachine(jobs: readonly JobLife[]) {
-  const receipts = jobs.flatMap(({ requestId, receipts: all, finishes }) =>
-    all.map(({ machineId, at }) => ({ machine: machineId.toLowerCase(), requestId, at, finishedAt: finishes[0]?.at })),
+  const receipts = jobs.flatMap(({ requestId, assignments, receipts: all, finishes }) =>
+    all.map(({ agent, machineId, at }) => {
+      // A lease begins when its job is seen on the agent, which may be before the agent took it.
+      const leasedAt = assignments.findLast((one) => one.agent === agent && one.at <= at)?.at ?? at;
+      return { machine: machineId.toLowerCase(), requestId, at, leasedAt, finishedAt: finishes[0]?.at };
+    }),
   );
   return Map.groupBy(receipts, ({ machine }) => machine);
 }

@@ -1,16 +1,6 @@
 import type { Account, Breach, PoolAccount } from './account.ts';
 import { openWorkflows } from './rules.ts';
 
-/** What may end a job without a result: somebody took its machine, its agent or its build away. */
-const endsJobs: readonly string[] = [
-  'machineStopped',
-  'machineEvicted',
-  'machineDeleted',
-  'registrationRemoved',
-  'agentDied',
-  'buildCancelled',
-];
-
 /**
  * Once nothing is disturbed any more, every job gets its agent and ends, standby is there, nothing is there that nobody
  * wants, and what was deleted is gone. A hold that the pool tells its users excuses what it holds back.
@@ -27,46 +17,15 @@ export function liveness(account: Account): Breach[] {
 }
 
 function jobs(account: Account): Breach[] {
-  return account.jobs.flatMap(({ requestId, pool: name, refusedAt, finishes, queuedAt }) => {
+  return account.jobs.flatMap(({ requestId, pool: name, refusedAt, receipts, finishes, queuedAt }) => {
+    if (finishes.length > 0 || refusedAt !== undefined) return [];
     const pool = account.pools.find((one) => one.name.toLowerCase() === name.toLowerCase());
-    // A pool without an accepted document promised nothing, and its author was told.
-    const promised = pool !== undefined && pool.declared.length > 0 && pool.deletedAt === undefined;
-    const excused = refusedAt !== undefined || !promised || isHeld(pool, account.until);
-    const subject = `job request ${requestId}`;
-    if (finishes.length === 0) {
-      return excused
-        ? []
-        : [
-            {
-              invariant: 'liveness',
-              at: queuedAt,
-              subject,
-              message: `It waits or runs since it was queued in the pool ${name}.`,
-            },
-          ];
-    }
-    const [{ result, at }] = finishes as [{ result: string; at: number }];
-    if (result !== 'abandoned' || isTakenAway(account, at) || reachedUsedAgent(account, requestId)) return [];
-    const message = 'It was abandoned, although nobody took its machine or agent away.';
-    return [{ invariant: 'liveness', at, subject, message }];
+    // What runs ends, whatever becomes of the pool; what waits needs one, and an image that is not held back.
+    const excused = pool?.deletedAt !== undefined || isHeld(pool, account.until);
+    if (receipts.length === 0 && excused) return [];
+    const message = `It ${receipts.length === 0 ? 'waits' : 'runs'} since it was queued in the pool ${name}.`;
+    return [{ invariant: 'liveness', at: queuedAt, subject: `job request ${requestId}`, message }];
   });
-}
-
-function isTakenAway({ disturbances }: Account, at: number): boolean {
-  return disturbances.some(({ kind, at: when }) => endsJobs.includes(kind) && when <= at);
-}
-
-/**
- * The server may give an agent another job in the moment between the end of its one job and its farewell, sooner than
- * anybody could disable it. The agent never takes that job (microsoft/azure-pipelines-agent issue 2332).
- */
-function reachedUsedAgent({ jobs: all }: Account, requestId: number): boolean {
-  const assigned = all.find((job) => job.requestId === requestId)?.assignments.at(-1);
-  return all.some(
-    (other) =>
-      other.requestId !== requestId &&
-      other.receipts.some(({ agent, at }) => agent === assigned?.agent && at <= assigned.at),
-  );
 }
 
 function standing(account: Account, pool: PoolAccount, open: ReadonlySet<string>): Breach[] {
