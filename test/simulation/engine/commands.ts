@@ -165,10 +165,14 @@ function answerUpdate(run: Run, response: NonNullable<Command['updateResponse']>
     if (update) update.accepted = true;
   } else if (response.rejected) {
     run.updates.delete(response.protocolInstanceId ?? '');
+    // Refused by the validator, nothing of it is kept; failed after it was accepted, the same id fails again.
+    if (update?.accepted) run.answered.set(response.protocolInstanceId ?? '', { failure: response.rejected });
     update?.settle.reject(errorOf(response.rejected));
   } else {
     run.events += 1;
+    const result = decode(response.completed);
     run.updates.delete(response.protocolInstanceId ?? '');
-    update?.settle.resolve(decode(response.completed));
+    run.answered.set(response.protocolInstanceId ?? '', { result });
+    update?.settle.resolve(result);
   }
 }

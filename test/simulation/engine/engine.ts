@@ -3,7 +3,7 @@ import type { EngineChance } from '../schedule/schedule.ts';
 import type { Timeline } from '../time/timeline.ts';
 import { ActivityTasks } from './activity-tasks.ts';
 import { upsert } from './commands.ts';
-import { encode, encodeAll } from './payloads.ts';
+import { encode, encodeAll, errorOf } from './payloads.ts';
 import type { Run, UpdateRecord, WorkerPool } from './records.ts';
 import { timestamp, type Job, type Payload, type WorkflowRuntime } from './sdk.ts';
 import { Visibility } from './visibility.ts';
@@ -193,6 +193,7 @@ export class Engine {
       timers: new Map(),
       activities: new Map(),
       updates: new Map(),
+      answered: new Map(),
     };
     this.runs.set(run.workflowId, [...(this.runs.get(run.workflowId) ?? []), run]);
     if (former) Object.assign(run.attributes, options.attributes);
@@ -296,6 +297,8 @@ export class Engine {
   update(workflowId: string, name: string, args: unknown[], id: string): Promise<unknown> {
     const run = this.openRun(workflowId);
     if (!run) return Promise.reject(new Error(`There is no open workflow ${workflowId}.`));
+    const answer = run.answered.get(id);
+    if (answer) return 'failure' in answer ? Promise.reject(errorOf(answer.failure)) : Promise.resolve(answer.result);
     return new Promise((resolve, reject) => {
       this.admit(run, { id, name, input: encodeAll(args), accepted: false, settle: { resolve, reject } });
     });

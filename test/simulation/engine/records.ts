@@ -35,6 +35,8 @@ export interface Run {
   timers: Map<number, () => void>;
   activities: Map<number, ActivityRecord>;
   updates: Map<string, UpdateRecord>;
+  /** How updates of this run ended: the server answers the same id with the same again, within one run. */
+  answered: Map<string, { result: unknown } | { failure: Failure }>;
   /** Set when its history did not give the same commands again. */
   replayFailure?: string;
 }

@@ -21,7 +21,7 @@ export const mutations: readonly Mutation[] = [
     changes: [
       {
         file: agentActivities,
-        find: "await classified('agents.delete', () => registrar.deregister(identity))",
+        find: "await classified('Agents_Delete', () => registrar.deregister(identity, registrationId))",
         replace: "await Promise.resolve('removed' as 'removed' | 'busy')",
       },
     ],
@@ -52,29 +52,29 @@ export const mutations: readonly Mutation[] = [
   },
   {
     name: 'leftovers-not-removed',
-    bug: 'Parts of a machine that never came to be are not looked for.',
+    bug: 'Nobody looks for the parts of a machine that never came to be: neither the agent nor the auditor.',
     changes: [
       {
         file: agentActivities,
         find: 'await removeLeftovers(azure, machine.subscriptionId, own, signal);',
         replace: '',
       },
-      // Without the auditor, which would tidy up after it.
       {
         file: 'domain/audit/compare.ts',
-        find: "kind: machine ? 'machineWithoutWorkflow' : 'partWithoutMachine',",
-        replace: "kind: 'machineWithoutWorkflow',\n      ...(machine ? {} : { since: undefined as never }),",
+        find: 'if (!first || !owner || openAgents.has(owner.agent)) continue;',
+        replace:
+          "if (!first || !owner || openAgents.has(owner.agent) || resources.every((one) => ownedKind(one) !== 'machine')) continue;",
       },
     ],
   },
   {
     name: 'machine-not-deleted',
-    bug: 'A return deregisters and forgets the machine.',
+    bug: 'A return deregisters the agent and forgets its machine.',
     changes: [
       {
         file: agentActivities,
-        find: 'if (existing && carriesAll(existing.tags, own)) {',
-        replace: 'if (existing && carriesAll(existing.tags, own) && existing.name === undefined) {',
+        find: 'if (existing && (await isOwn(azure, existing, own, signal))) {',
+        replace: 'if (existing && (await isOwn(azure, existing, own, signal)) && existing.name === undefined) {',
       },
       {
         file: agentActivities,
@@ -190,13 +190,7 @@ export const mutations: readonly Mutation[] = [
   {
     name: 'silence-ignored',
     bug: 'An agent that went silent is kept for ever.',
-    changes: [
-      {
-        file: agentWorkflow,
-        find: "return { wait: limits.offlineMs, summary: 'longest silence'",
-        replace: "return { wait: 10_000 * limits.offlineMs, summary: 'longest silence'",
-      },
-    ],
+    changes: [{ file: agentWorkflow, find: 'wait: limits.offlineMs,', replace: 'wait: 10_000 * limits.offlineMs,' }],
   },
   {
     name: 'report-lost',

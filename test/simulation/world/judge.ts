@@ -38,6 +38,7 @@ export async function breachesOf(trial: Trial): Promise<Breach[]> {
       message,
     })),
     ...checkAccount(account, rules),
+    ...(await doneTwice(trial)),
     ...nemesis.foreign
       .filter((id) => present.has(id.toLowerCase()))
       .map((id) => ({
@@ -47,6 +48,21 @@ export async function breachesOf(trial: Trial): Promise<Breach[]> {
         message: 'It is not ours, and it is gone.',
       })),
   ];
+}
+
+/** An update that is sent again with the same id is answered, not done again, also after continue-as-new. */
+async function doneTwice({ world, people, schedule }: Trial): Promise<Breach[]> {
+  const breaches: Breach[] = [];
+  for (const { name } of schedule.pools) {
+    const run = world.engine.openRun(`pool/${name}`);
+    if (!run || run.committed.length === 0 || run.replayFailure) continue;
+    const { specificationVersion } = (await world.engine.query(run.workflowId, 'view')) as PoolView;
+    const accepted = people.accepted.filter(({ pool, life }) => pool === name && life === run.firstRunId).length;
+    if (specificationVersion <= accepted || people.unanswered.has(run.firstRunId)) continue;
+    const message = `It is at version ${specificationVersion} after ${accepted} accepted documents.`;
+    breaches.push({ invariant: 'noUpdateTwice', at: world.timeline.now(), subject: run.workflowId, message });
+  }
+  return breaches;
 }
 
 /** Looks for secrets in everything that the engine keeps. Costly, so once, at the end. */

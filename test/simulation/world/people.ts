@@ -12,6 +12,9 @@ import type { World } from './world.ts';
 const againMs = 5_000;
 /** How long an operator waits before a document is applied again that was refused for no fault of its own. */
 const applyAgainMs = 60_000;
+/** How many of the accepted updates are sent again, and how much later at most; milliseconds. */
+const sentAgain = 0.4;
+const sentAgainMs = 10 * 60_000;
 /** How often they try to queue a build in a pool that is not there. */
 const queueTries = 12;
 
@@ -27,7 +30,10 @@ export interface Refused {
 export interface People {
   readonly refused: Refused[];
   /** Accepted documents by pool. An answer comes later than its effect, so both moments are kept. */
-  readonly accepted: { pool: string; sentAt: number; at: number; document: unknown }[];
+  /** `life`: id of the pool's first run. */
+  readonly accepted: { pool: string; sentAt: number; at: number; document: unknown; life: string }[];
+  /** First runs of pools that were there when somebody was not told how an update ended. */
+  readonly unanswered: Set<string>;
   readonly deleted: Map<string, number>;
   /** Builds that were cancelled on purpose. */
   readonly cancelledBuilds: { at: number; buildId: number }[];
@@ -47,6 +53,7 @@ export function createPeople(world: World): People {
   const people: People = {
     refused: [],
     accepted: [],
+    unanswered: new Set(),
     deleted: new Map(),
     cancelledBuilds: [],
     queued: 0,
@@ -108,9 +115,19 @@ export function createPeople(world: World): People {
       }
       await engine.update(workflowId, 'apply', [{ document }], id);
       people.deleted.delete(pool);
-      people.accepted.push({ pool, sentAt, at: timeline.now(), document });
+      const life = engine.runs.get(workflowId)?.at(-1)?.firstRunId ?? '';
+      people.accepted.push({ pool, sentAt, at: timeline.now(), document, life });
+      if (updateIds.uniform() < sentAgain) await repeat(workflowId, life, document, id);
     });
     return answer === undefined || answer === 'InvalidPool';
+  }
+
+  /** A client that lost the answer sends the same update again, by then perhaps to another run. */
+  async function repeat(workflowId: string, life: string, document: unknown, id: string): Promise<void> {
+    await timeline.sleep(Math.floor(updateIds.uniform() * sentAgainMs));
+    if (engine.down || engine.openRun(workflowId)?.firstRunId !== life) return;
+    journal.note('operator', `applies ${workflowId} again with the same id`);
+    await engine.update(workflowId, 'apply', [{ document }], id);
   }
 
   async function remove(pool: string): Promise<void> {
@@ -135,6 +152,7 @@ export function createPeople(world: World): People {
       const message = error instanceof Error ? error.message : String(error);
       journal.note('operator', `${where} is refused: ${code} ${message.slice(0, 200)}`);
       if (code !== '') people.refused.push({ at: timeline.now(), code, message, where });
+      else for (const { firstRunId } of engine.allRuns()) people.unanswered.add(firstRunId);
       return code;
     }
   }
