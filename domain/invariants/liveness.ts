@@ -1,11 +1,11 @@
-import type { Account, Breach, PoolAccount } from './account.ts';
-import { openWorkflows } from './rules.ts';
+import type { Account, Breach, PoolAccount, WorkflowLife } from './account.ts';
+import { openWorkflows, type InvariantRules } from './rules.ts';
 
 /**
  * Once nothing is disturbed any more, every job gets its agent and ends, standby is there, nothing is there that nobody
  * wants, and what was deleted is gone. A hold that the pool tells its users excuses what it holds back.
  */
-export function liveness(account: Account): Breach[] {
+export function liveness(account: Account, rules: InvariantRules): Breach[] {
   if (account.quietFrom === undefined) return [];
   const open = openWorkflows(account);
   return [
@@ -13,6 +13,8 @@ export function liveness(account: Account): Breach[] {
       pool.deletedAt === undefined ? standing(account, pool, open) : deleted(account, pool, open),
     ),
     ...jobs(account),
+    ...leases(account, open, rules),
+    ...organizations(account, open),
   ];
 }
 
@@ -24,37 +26,63 @@ function jobs(account: Account): Breach[] {
     const excused = pool?.deletedAt !== undefined || isHeld(pool, account.until);
     if (receipts.length === 0 && excused) return [];
     const message = `It ${receipts.length === 0 ? 'waits' : 'runs'} since it was queued in the pool ${name}.`;
-    return [{ invariant: 'liveness', at: queuedAt, subject: `job request ${requestId}`, message }];
+    return [breach(`job request ${requestId}`, queuedAt, message)];
   });
 }
 
+/** A lease ends with its job; where its end was not told, the auditor tells it. */
+function leases(account: Account, open: ReadonlySet<string>, { limits: { audit } }: InvariantRules): Breach[] {
+  const toldInMs = 2 * (audit.everyMs + audit.confirmMs);
+  return account.jobs.flatMap(({ organization, requestId, finishes: [finish] }) => {
+    const id = `lease/${organization}/${requestId}`;
+    if (!finish || finish.at > account.until - toldInMs || !open.has(id)) return [];
+    return [breach(id, finish.at, `Its job has ended ${account.until - finish.at} ms ago, and it is still open.`)];
+  });
+}
+
+/** An organisation is watched as long as a pool serves it. */
+function organizations({ workflows, until }: Account, open: ReadonlySet<string>): Breach[] {
+  const isOpen = ({ id }: WorkflowLife) => open.has(id);
+  if (workflows.some((one) => one.type === 'pool' && isOpen(one))) return [];
+  return workflows
+    .filter((one) => one.type === 'organization' && isOpen(one))
+    .map(({ id }) => breach(id, until, 'It is still open, and no pool is.'));
+}
+
 function standing(account: Account, pool: PoolAccount, open: ReadonlySet<string>): Breach[] {
-  const wanted = pool.declared.at(-1)?.standby;
+  const document = pool.declared.at(-1);
+  // Without a document there is no pool.
+  if (!document) return [];
+  const at = account.until;
+  const id = `pool/${pool.name}`;
+  if (!open.has(id)) return [breach(id, at, 'It has a document, nobody deleted it, and it is not open.')];
   const unfinished = account.jobs.some(
     (job) => job.pool.toLowerCase() === pool.name.toLowerCase() && job.finishes.length === 0,
   );
-  // Without a document there is no pool; with jobs about, standby may be busy.
-  if (wanted === undefined || unfinished || isHeld(pool, account.until) || !open.has(`pool/${pool.name}`)) return [];
+  // With jobs about, standby may be busy.
+  if (unfinished || isHeld(pool, at)) return [];
+  const wanted = Math.min(document.standby, document.maximumConcurrency);
   const agents = agentsOf(account, pool, open);
-  const ready = agents.filter(({ states }) => states.at(-1)?.state === 'Ready').length;
-  const at = account.until;
-  if (ready < Math.min(wanted, pool.declared.at(-1)?.maximumConcurrency ?? 0)) {
-    return [
-      { invariant: 'liveness', at, subject: pool.name, message: `${ready} agents stand by; ${wanted} are wanted.` },
-    ];
-  }
+  const ready = agents.filter(({ states }) => states.at(-1)?.state === 'Ready');
+  if (ready.length < wanted) return [breach(pool.name, at, `${ready.length} agents stand by; ${wanted} are wanted.`)];
   if (agents.length > wanted) {
-    const names = agents.map(({ id, states }) => `${id} (${states.at(-1)?.state ?? ''})`).join(', ');
-    return [
-      {
-        invariant: 'liveness',
-        at,
-        subject: pool.name,
-        message: `${agents.length} agents are there and ${wanted} wanted: ${names}.`,
-      },
-    ];
+    const names = agents.map((agent) => `${agent.id} (${agent.states.at(-1)?.state ?? ''})`).join(', ');
+    return [breach(pool.name, at, `${agents.length} agents are there and ${wanted} wanted: ${names}.`)];
   }
-  return [];
+  return ready.flatMap((agent) => {
+    const lacks = [
+      ...(exists(account.resources, agent) ? [] : ['machine']),
+      ...(exists(account.registrations, agent) ? [] : ['registration']),
+    ];
+    return lacks.map((what) => breach(agent.id, at, `It shows as ready, and has no ${what}.`));
+  });
+}
+
+function exists(
+  things: readonly { kind?: string; owner: string; until?: number }[],
+  { id }: Pick<WorkflowLife, 'id'>,
+): boolean {
+  return things.some(({ kind = 'machine', owner, until }) => kind === 'machine' && owner === id && until === undefined);
 }
 
 function deleted(account: Account, pool: PoolAccount, open: ReadonlySet<string>): Breach[] {
@@ -63,12 +91,11 @@ function deleted(account: Account, pool: PoolAccount, open: ReadonlySet<string>)
     ...(open.has(`pool/${pool.name}`) ? [`pool/${pool.name}`] : []),
     ...agentsOf(account, pool, open).map(({ id }) => id),
   ];
-  return left.map((subject) => ({
-    invariant: 'liveness',
-    at,
-    subject,
-    message: `The pool was deleted, and this is still open.`,
-  }));
+  return left.map((subject) => breach(subject, at, 'The pool was deleted, and this is still open.'));
+}
+
+function breach(subject: string, at: number, message: string): Breach {
+  return { invariant: 'liveness', at, subject, message };
 }
 
 function agentsOf({ workflows }: Account, { name }: PoolAccount, open: ReadonlySet<string>) {
