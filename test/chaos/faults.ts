@@ -6,10 +6,10 @@ import type { ChaosFault } from './schedule.ts';
 const second = 1_000;
 
 /**
- * Kinds of the simulation's table that are left to the simulation: what an operator must mend makes agents wait five
- * minutes before each new try, and here minutes are real.
+ * Kinds of the simulation's table that are left to the simulation, for here minutes are real: what an operator must mend
+ * makes agents wait five minutes before each new try, and a stuck deletion is asked for again after five.
  */
-const leftOut: ReadonlySet<string> = new Set(['roleLost', 'credential']);
+const leftOut: ReadonlySet<string> = new Set(['roleLost', 'credential', 'stuckDelete']);
 
 /** Share of the kinds that one schedule has. */
 const share = 0.2;

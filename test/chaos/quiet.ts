@@ -12,7 +12,7 @@ const refusedRetryMs = 5 * minute;
 const attemptsMs = minute;
 
 /** Kinds of faults that can make a return fail for good, so that it is tried again five minutes later. */
-const returnsFail: ReadonlySet<string> = new Set(['stuckDelete', 'deleteFails', 'lostAnswer', 'outage', 'unavailable']);
+const returnsFail: ReadonlySet<string> = new Set(['deleteFails', 'deleteConflict']);
 
 /**
  * How long after the last disturbance everything may take to be as declared. In the worst case these come after each

@@ -21,7 +21,7 @@ test('the same seed gives the same schedule and the same plan, and they survive 
 
 test('two hundred seeds have every kind of fault that is not left to the simulation, every verb and every strike', () => {
   const kinds = new Set(schedules.flatMap(({ faults }) => faults.map(({ kind }) => kind)));
-  expect(Object.keys(faultKinds).filter((kind) => !kinds.has(kind))).toEqual(['roleLost', 'credential']);
+  expect(Object.keys(faultKinds).filter((kind) => !kinds.has(kind))).toEqual(['stuckDelete', 'roleLost', 'credential']);
   const verbs = new Set(schedules.flatMap((schedule) => schedule.verbs.map(({ kind }) => kind)));
   expect([...verbs].toSorted()).toEqual(['apply', 'applyWrong', 'delete']);
   const strikes = new Set(plans.flatMap((plan) => plan.strikes.map(({ kind }) => kind)));
@@ -90,11 +90,11 @@ test('the bound grows with what a schedule may suffer', () => {
   const [first] = schedules;
   if (!first) throw new Error('there is no schedule');
   const calm = { ...first, faults: [] };
-  const stuck = {
+  const failing = {
     ...first,
     faults: [
-      { kind: 'stuckDelete', from: 0, until: 1, fault: { match: {}, effect: { kind: 'loseResponse' as const } } },
+      { kind: 'deleteFails', from: 0, until: 1, fault: { match: {}, effect: { kind: 'loseResponse' as const } } },
     ],
   };
-  expect(boundMs([stuck])).toBe(boundMs([calm]) + 300_000);
+  expect(boundMs([failing])).toBe(boundMs([calm]) + 300_000);
 });
