@@ -18,17 +18,17 @@ module.exports = {
   // Temporal's native runtime keeps handles open after its shutdown (temporalio/sdk-typescript issue 928).
   forceExit: true,
   projects: [
-    // The simulation runs without an engine too.
+    // The simulation and the replay of recorded histories run without an engine too.
     {
       ...shared,
       displayName: 'unit',
-      testMatch: ['<rootDir>/test/unit/**/*.test.ts', '<rootDir>/test/simulation/**/*.test.ts'],
+      testMatch: ['unit', 'simulation', 'replay'].map((folder) => `<rootDir>/test/${folder}/**/*.test.ts`),
     },
     {
       ...shared,
       displayName: 'engine',
       testMatch: ['<rootDir>/test/**/*.test.ts'],
-      testPathIgnorePatterns: ['/node_modules/', '<rootDir>/test/unit/', '<rootDir>/test/simulation/'],
+      testPathIgnorePatterns: ['/node_modules/', '<rootDir>/test/(unit|simulation|replay)/'],
       // Jest runs these only when a test of this project runs, so unit tests alone need no engine.
       globalSetup: '<rootDir>/test/support/start-engine.ts',
       globalTeardown: '<rootDir>/test/support/stop-engine.ts',

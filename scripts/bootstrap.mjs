@@ -18,6 +18,7 @@ const commands = {
   bench: (args) => ['bench/main.ts', ...args],
   simulate: (args) => ['test/simulation/main.ts', ...args],
   chaos: (args) => ['test/chaos/main.ts', ...args],
+  record: (args) => ['scripts/record-histories.ts', ...args],
 };
 
 const [name = '', ...args] = process.argv.slice(2);
