@@ -1,8 +1,17 @@
-import type { Account, Breach, Disturbance, PoolAccount, WorkflowLife } from '../../../domain/invariants/account.ts';
+import type { AuditReport } from '../../../domain/audit/report.ts';
+import { hintOf, knownErrorCodes } from '../../../domain/error-catalogue.ts';
+import type {
+  Account,
+  Breach,
+  Disturbance,
+  PoolAccount,
+  SurfacedError,
+  WorkflowLife,
+} from '../../../domain/invariants/account.ts';
 import { secretsIn } from '../../../domain/invariants/histories.ts';
 import { checkAccount } from '../../../domain/invariants/invariants.ts';
 import type { InvariantRules } from '../../../domain/invariants/rules.ts';
-import type { PoolView } from '../../../domain/messages.ts';
+import type { AgentReport, PoolView } from '../../../domain/messages.ts';
 import { accountFromLedger } from '../../support/account/from-ledger.ts';
 import type { Run } from '../engine/records.ts';
 import { stable } from '../engine/payloads.ts';
@@ -24,7 +33,7 @@ export async function breachesOf(trial: Trial): Promise<Breach[]> {
   const { engine, cloud, timeline } = trial.world;
   const { nemesis, schedule } = trial;
   const account = await accountOf(trial);
-  const rules: InvariantRules = { limits: schedule.limits };
+  const rules: InvariantRules = { limits: schedule.limits, knownErrors: knownErrorCodes };
   const present = new Set(
     cloud.context.ledger
       .entries('resource')
@@ -88,17 +97,44 @@ function* texts({ engine }: World): Iterable<{ where: string; text: string }> {
 async function accountOf({ schedule, world, people, nemesis }: Trial): Promise<Account> {
   const { engine, cloud, timeline, installation } = world;
   const pools = await poolAccounts({ schedule, world, people, nemesis });
+  const workflows = workflowLives(engine.allRuns());
   return accountFromLedger((kind) => cloud.context.ledger.entries(kind), {
     installation: installation.name,
     organization: cloud.facts.organization,
     from: simulationStart,
     until: timeline.now(),
     quietFrom: simulationStart + schedule.chaosMs,
-    workflows: workflowLives(engine.allRuns()),
+    workflows,
     pools,
     disturbances: disturbances({ schedule, nemesis, people }),
-    errors: people.refused.map((refused) => ({ ...refused, hint: '' })),
+    errors: surfaced(people, pools, workflows, timeline.now()),
   });
+}
+
+/** Errors where people see them: in refusals, in what holds a pool back, in how agents and audits ended. */
+function surfaced(
+  people: People,
+  pools: readonly PoolAccount[],
+  workflows: readonly WorkflowLife[],
+  at: number,
+): SurfacedError[] {
+  const told = (code: string, where: string): SurfacedError => ({
+    at,
+    code,
+    where,
+    message: '',
+    hint: hintOf(code) ?? '',
+  });
+  return [
+    ...people.refused.map((refused) => ({ ...refused, hint: hintOf(refused.code) ?? '' })),
+    ...pools.flatMap(({ name, holds = [] }) => holds.map(({ code }) => told(code, `pool/${name}`))),
+    ...workflows.flatMap(({ id, type, result }) => {
+      const { failure, problems = [] } = (result ?? {}) as Pick<AgentReport, 'failure'> &
+        Partial<Pick<AuditReport, 'problems'>>;
+      const codes = type === 'agent' ? (failure ? [failure.code] : []) : problems.map(({ code }) => code);
+      return codes.map((code) => told(code, id));
+    }),
+  ];
 }
 
 function disturbances({ schedule, nemesis, people }: Pick<Trial, 'schedule' | 'nemesis' | 'people'>): Disturbance[] {
