@@ -108,6 +108,7 @@ function endedByForce(account: Account, leaseMs: number): Breach[] {
       const machines = account.resources.filter(({ owner }) => agents.includes(nameIn(owner))).map(({ id }) => id);
       return !isDisturbed(account, [...agents, ...machines, anything], at);
     })
+    .filter((job) => !reachedUsedAgent(account, job))
     .map(({ requestId, at }) =>
       breach(requestId, at, 'It was abandoned, although nobody took its machine or agent away.'),
     );
@@ -119,6 +120,22 @@ function endedByForce(account: Account, leaseMs: number): Breach[] {
     .filter(({ at }, index) => cancellations.filter((one) => one.at <= at).length <= index)
     .map(({ requestId, at }) => breach(requestId, at, 'It was cancelled, although nobody asked for that.'));
   return [...abandoned, ...cancelled];
+}
+
+/**
+ * The server may give an agent another job in the moment between the end of its one job and its farewell, sooner than
+ * anybody could disable it. The agent never takes that job (microsoft/azure-pipelines-agent issue 2332).
+ */
+function reachedUsedAgent(
+  { jobs }: Account,
+  { requestId, assignments, receipts }: Pick<JobLife, 'requestId' | 'assignments' | 'receipts'>,
+): boolean {
+  const last = assignments.at(-1);
+  if (!last || receipts.length > 0) return false;
+  return jobs.some(
+    (other) =>
+      other.requestId !== requestId && other.receipts.some(({ agent, at }) => agent === last.agent && at <= last.at),
+  );
 }
 
 /** The subject of a disturbance that may have met every machine. */

@@ -23,8 +23,9 @@ function jobs(account: Account): Breach[] {
     if (finishes.length > 0 || refusedAt !== undefined) return [];
     const pool = account.pools.find((one) => one.name.toLowerCase() === name.toLowerCase());
     // What runs ends, whatever becomes of the pool; what waits needs one, and an image that is not held back.
-    const excused = pool?.deletedAt !== undefined || isHeld(pool, account.until);
-    if (receipts.length === 0 && excused) return [];
+    // A pool without an accepted document promised nothing, and its author was told.
+    const promised = pool !== undefined && pool.declared.length > 0 && pool.deletedAt === undefined;
+    if (receipts.length === 0 && (!promised || isHeld(pool, account.until))) return [];
     const message = `It ${receipts.length === 0 ? 'waits' : 'runs'} since it was queued in the pool ${name}.`;
     return [breach(`job request ${requestId}`, queuedAt, message)];
   });

@@ -160,6 +160,22 @@ describe('noJobKilled', () => {
     ])('was killed when %s', (_, disturbances) => {
       expect(check({ jobs, disturbances })).toHaveLength(1);
     });
+
+    test('was not killed when it reached an agent that had served already, and never took it', () => {
+      const never = { ...job(11, 1, begun + minute, asked, 'abandoned'), receipts: [] };
+      const before = job(10, 1, begun, begun + minute);
+      expect(check({ jobs: [before, never] })).toEqual([]);
+      expect(check({ jobs: [job(10, 2, begun, begun + minute), never] })).toHaveLength(1);
+      expect(
+        check({ jobs: [{ ...before, receipts: [{ ...before.receipts[0]!, at: begun + 2 * minute }] }, never] }),
+      ).toHaveLength(1);
+    });
+
+    test('was killed when the agent that had served already did take it', () => {
+      expect(
+        check({ jobs: [job(10, 1, begun, begun + minute), job(11, 1, begun + minute, asked, 'abandoned')] }),
+      ).toHaveLength(1);
+    });
   });
 
   describe('a cancelled job', () => {

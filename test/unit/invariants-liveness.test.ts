@@ -63,6 +63,13 @@ describe('a job', () => {
     expect(held(until)).toEqual(['job request 11']);
   });
 
+  test('may wait in a pool that nobody accepted, and whose author was told so', () => {
+    const jobs = [waitingJob(11, start)];
+    expect(check({ jobs, pools: [pool({ declared: [] })] })).toEqual([]);
+    expect(check({ jobs, pools: [] })).toEqual([]);
+    expect(check({ jobs: [job(11, 1, start)], pools: [] })).toEqual(['job request 11']);
+  });
+
   test('that nobody took before its pool was deleted is excused, one that ran is not', () => {
     const deleted = { pools: [pool({ deletedAt: start + hour })], workflows: [] };
     expect(check({ ...deleted, jobs: [waitingJob(11, start)] })).toEqual([]);
