@@ -1,17 +1,20 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { knownErrorCodes } from '../../domain/error-catalogue.ts';
+import { installationLimits } from '../../domain/installation.ts';
 import type { Breach } from '../../domain/invariants/account.ts';
+import { checkAccount } from '../../domain/invariants/invariants.ts';
+import { accountOf, type Witnesses } from './account.ts';
 import { openArena, type Arena } from './arena.ts';
 import type { Bundles } from './bundles.ts';
-import { ledgerBreaches } from './checks.ts';
 import { runOdp } from './command-line.ts';
 import { developersOf } from './developers.ts';
 import { injectFaults, type FaultCounts } from './injection.ts';
-import { fetchHistories, replayAll, textOf } from './histories.ts';
+import { fetchHistories, replayAll, textOf, type RunHistory } from './histories.ts';
 import type { NemesisPlan } from './nemesis-plan.ts';
 import { runNemesis, type Strikes } from './nemesis.ts';
-import { operatorsOf, type Operators } from './operators.ts';
+import { operatorsOf } from './operators.ts';
 import { deleteAll, notYetGone, notYetServed } from './progress.ts';
 import { boundMs } from './quiet.ts';
 import type { ChaosSchedule } from './schedule.ts';
@@ -74,11 +77,9 @@ export async function runBatch(batch: Batch, bundles: Bundles, options: BatchOpt
   try {
     await writeFile(join(arena.stack.folder, 'chaos.json'), JSON.stringify(batch, undefined, 2));
     const operators = operatorsOf(arena, stop.signal);
-    const printed: { where: string; text: string }[] = [];
-
     const operating = Promise.all(schedules.map((schedule) => operators.run(schedule)));
     operating.catch(() => {});
-    const [strikes, faults] = await Promise.all([
+    const [strikes, faults, cancelled] = await Promise.all([
       runNemesis(nemesis, arena),
       injectFaults(schedules, arena),
       runJobs(schedules, arena),
@@ -86,10 +87,11 @@ export async function runBatch(batch: Batch, bundles: Bundles, options: BatchOpt
     ]);
     await arena.stack.clearFaults();
     arena.note('quiet');
+    const witnesses = { schedules, operators, cancelled, quietFrom: Date.now() };
 
     const bound = boundMs(schedules);
-    const breaches: Breach[] = [...operators.breaches];
     const [first] = schedules;
+    const printed: { where: string; text: string }[] = [];
     for (const args of [...commands, ['pool', 'show', first?.pool ?? ''], ['pool', 'explain', first?.pool ?? '']]) {
       printed.push({ where: `odp ${args.join(' ')}`, text: await runOdp(arena.stack, args) });
     }
@@ -97,20 +99,26 @@ export async function runBatch(batch: Batch, bundles: Bundles, options: BatchOpt
       ...operators.pending,
       ...(await notYetServed(arena, schedules)),
     ]);
+    const standing = await judged(arena, witnesses, await fetchHistories(arena.odp));
     await deleteAll(arena, operators);
     const gone = await converge(arena, bound, () => notYetGone(arena));
-    for (const [what, { missing }] of Object.entries({ served, gone })) {
-      for (const one of missing) {
-        breaches.push({
-          invariant: 'liveness',
-          at: Date.now(),
-          subject: what,
-          message: `${one}, ${bound / 1_000} s after the last disturbance.`,
-        });
-      }
-    }
-    breaches.push(...(await checked(arena, operators, printed, bundles.current)));
-    const histories = await fetchHistories(arena.odp);
+
+    const fetched = await fetchHistories(arena.odp);
+    const failures = await replayAll(fetched, bundles.current);
+    const histories = fetched.map((run) => ({ ...run, ...optional('replayFailure', failures.get(run.runId)) }));
+    const texts = [
+      ...printed,
+      ...(await logsIn(arena.stack.folder)),
+      ...histories.map((run) => ({ where: `history of ${run.workflowId}`, text: textOf(run) })),
+    ];
+    const breaches: Breach[] = unique([
+      ...operators.breaches,
+      ...late('served', served.missing, bound),
+      ...late('gone', gone.missing, bound),
+      ...standing,
+      ...(await judged(arena, witnesses, histories)),
+      ...findSecrets(await secretsOf(arena.stack.cloud), texts),
+    ]);
     const report: BatchReport = {
       seeds: schedules.map(({ seed }) => seed),
       breaches,
@@ -120,7 +128,7 @@ export async function runBatch(batch: Batch, bundles: Bundles, options: BatchOpt
       jobs: new Set((await arena.stack.ledger('job')).map(({ requestId }) => requestId)).size,
       machines: (await arena.stack.ledger('machine')).filter(({ event }) => event === 'createAccepted').length,
       workflows: new Set(histories.map(({ workflowId }) => workflowId)).size,
-      events: histories.reduce((sum, { events }) => sum + events, 0),
+      events: histories.reduce((sum, { history }) => sum + (history.events?.length ?? 0), 0),
       replays: histories.length,
       resets: arena.links.reduce((sum, { reset }) => sum + reset, 0),
       ownExits: arena.workers.reduce((sum, { ownExits }) => sum + ownExits, 0),
@@ -142,7 +150,8 @@ export async function runBatch(batch: Batch, bundles: Bundles, options: BatchOpt
 }
 
 /** Developers push and cancel, each job at its moment, while there are faults. */
-async function runJobs(schedules: readonly ChaosSchedule[], arena: Arena): Promise<void> {
+async function runJobs(schedules: readonly ChaosSchedule[], arena: Arena): Promise<Witnesses['cancelled']> {
+  const cancelled: { at: number; buildId: number }[] = [];
   const developers = await developersOf(arena);
   const { startedAt, note } = arena;
   await Promise.all(
@@ -155,10 +164,14 @@ async function runJobs(schedules: readonly ChaosSchedule[], arena: Arena): Promi
         if (queued.kind !== 'queued' || job.cancelAfterMs === undefined) return;
         await sleep(job.cancelAfterMs);
         if (Date.now() > until) return;
+        const at = Date.now();
+        // Also one whose answer was lost may have taken effect.
+        cancelled.push({ at, buildId: queued.buildId });
         note(`cancel build ${queued.buildId}: ${await developers.cancel(queued.buildId, until)}`);
       }),
     ),
   );
+  return cancelled;
 }
 
 const lookMs = 1_000;
@@ -180,33 +193,27 @@ async function converge(
   }
 }
 
-async function checked(
-  { stack, odp }: Arena,
-  operators: Operators,
-  printed: { where: string; text: string }[],
-  bundle: string,
-): Promise<Breach[]> {
-  const maximum = new Map<string, number>();
-  for (const { pool, document } of operators.accepted) {
-    const most = (document as { properties: { maximumConcurrency: number } }).properties.maximumConcurrency;
-    maximum.set(pool, Math.max(maximum.get(pool) ?? 0, most));
-  }
-  const histories = await fetchHistories(odp);
-  const texts = [
-    ...printed,
-    ...(await logsIn(stack.folder)),
-    ...histories.map((history) => ({ where: `history of ${history.workflowId}`, text: textOf(history) })),
-  ];
-  const failed = histories.filter(({ status }) => ['FAILED', 'TERMINATED', 'TIMED_OUT'].includes(status));
-  return [
-    ...(await ledgerBreaches(stack, maximum)),
-    ...failed.map(({ workflowId, status }) => ({
-      invariant: 'noFailedWorkflow',
-      at: Date.now(),
-      subject: workflowId,
-      message: `It ended as ${status}.`,
-    })),
-    ...findSecrets(await secretsOf(stack.cloud), texts),
-    ...(await replayAll(histories, bundle)),
-  ];
+function late(what: string, missing: readonly string[], bound: number): Breach[] {
+  return missing.map((one) => ({
+    invariant: 'liveness',
+    at: Date.now(),
+    subject: what,
+    message: `${one}, ${bound / 1_000} s after the last disturbance.`,
+  }));
+}
+
+/** What two accounts of one run both show is one breach. */
+function unique(breaches: readonly Breach[]): Breach[] {
+  const keyOf = ({ invariant, subject, message }: Breach) => `${invariant} ${subject} ${message}`;
+  return [...new Map(breaches.map((breach) => [keyOf(breach), breach])).values()];
+}
+
+function optional<K extends string, V>(key: K, value: V | undefined): { [key in K]?: V } {
+  return (value === undefined ? {} : { [key]: value }) as { [key in K]?: V };
+}
+
+/** Every promise, held against the run as it stands now. */
+async function judged(arena: Arena, witnesses: Witnesses, histories: readonly RunHistory[]): Promise<Breach[]> {
+  const account = await accountOf(arena, witnesses, histories);
+  return checkAccount(account, { limits: installationLimits(arena.stack.installation), knownErrors: knownErrorCodes });
 }
