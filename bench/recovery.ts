@@ -11,6 +11,9 @@ import { pendingAt } from './pending.ts';
 
 const pool = 'recovery';
 
+/** Lengths of jobs, evenly spread up to the longest. */
+const steps = 5;
+
 /**
  * Recovery: so many agents stand ready and some jobs are under way; then the only worker is killed and another started,
  * and later the engine. Recovered is the system when the observer has looked again and every activity that was pending
@@ -54,9 +57,12 @@ async function struck(
   { agents, jobs, durationSeconds }: { agents: number; jobs: number; durationSeconds: number },
 ): Promise<Record<string, unknown>> {
   const jobsBefore = (await jobEvents(stack)).size;
-  await queueJobs(stack, pool, { count: jobs, image: 'ubuntu', durationSeconds });
-  // Jobs begin, agents are disabled, others are created in their place.
-  await sleep(4_000);
+  // Of different lengths, so that at the kill some jobs run, some agents return, and some are made in their place.
+  for (let step = 1; step <= steps; step++) {
+    const seconds = Math.max(1, Math.round((durationSeconds * step) / steps));
+    await queueJobs(stack, pool, { count: Math.ceil(jobs / steps), image: 'ubuntu', durationSeconds: seconds });
+  }
+  await sleep((durationSeconds * 1_000) / 2);
   const killedAt = Date.now();
   await stack.kill(victim);
   await stack.start(victim);
@@ -66,7 +72,7 @@ async function struck(
     async () => {
       const all = [...(await jobEvents(stack)).values()];
       const finished = all.filter((events) => events.some(({ event }) => event === 'finished')).length;
-      const wanted = jobsBefore + jobs;
+      const wanted = jobsBefore + Math.ceil(jobs / steps) * steps;
       if (finished < wanted) throw new Error(`${finished} of ${wanted} jobs are finished`);
     },
     300_000 + durationSeconds * 1_000,
