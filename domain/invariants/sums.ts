@@ -1,84 +1,90 @@
 import type { Account, Breach } from './account.ts';
 import { openWorkflows, plantedOwners } from './rules.ts';
 
+const createOperation = 'VirtualMachines_CreateOrUpdate';
+
 /** Azure Resource Manager's bucket for writes: 200, and 10 more each second. */
 const mostCreatesInOneSecond = 210;
 
 /** Create calls for one agent: one, and repeats after answers that got lost or refusals that passed. */
 const createCallsPerAgent = 10;
 
+/** Create calls of nobody's agent, such as those of machines that were planted. */
+const otherCreateCalls = 20;
+
+/** Agents for one job: its own, and one that was asked for while nobody knew of the other. */
+const agentsPerJob = 2;
+
+/** Agents for one place of standby, or for one disturbance, which may meet the replacement too. */
+const agentsPerPlace = 3;
+
+/** Agents that need no reason, so that short runs are not judged by a single one. */
+const otherAgents = 5;
+
 /** Agents are neither lost nor made twice: what was asked for has returned, has failed, or is there. */
 export function conservation(account: Account): Breach[] {
+  return [...lostAgents(account), ...secondMachines(account)];
+}
+
+function lostAgents(account: Account): Breach[] {
   const open = openWorkflows(account);
-  const at = account.until;
-  const pools = account.pools.flatMap(({ name, totals, roster }) => {
-    if (!totals || roster === undefined || !open.has(`pool/${name}`)) return [];
+  return account.pools.flatMap(({ name, totals, roster }) => {
+    const subject = `pool/${name}`;
+    if (!totals || roster === undefined || !open.has(subject)) return [];
     const { requested, returned, failed } = totals;
     if (requested === returned + failed + roster) return [];
     const message = `${requested} agents were asked for; ${returned} returned, ${failed} failed and ${roster} are there.`;
-    return [{ invariant: 'conservation', at, subject: `pool/${name}`, message }];
+    return [{ invariant: 'conservation', at: account.until, subject, message }];
   });
-  const planted = plantedOwners(account);
-  const machines = Map.groupBy(
-    account.resources.filter(({ kind, owner }) => kind === 'machine' && !planted.has(owner)),
-    ({ owner }) => owner,
-  );
-  const twice = [...machines].flatMap(([owner, all]) => {
-    const ids = [...new Set(all.map(({ id }) => id.toLowerCase()))];
-    if (ids.length < 2) return [];
-    return [
-      {
-        invariant: 'conservation',
-        at: all[1]?.from ?? at,
-        subject: owner,
-        message: `It made ${ids.length} machines: ${ids.join(', ')}.`,
-      },
-    ];
-  });
-  return [...pools, ...twice];
 }
 
-/** Calls stay in proportion to what is done, and agents to what was asked for. */
+/** A machine has its agent's name. One that is made again under that name, by a late attempt, is not a second one. */
+function secondMachines(account: Account): Breach[] {
+  const planted = plantedOwners(account);
+  const machines = account.resources.filter(({ kind, owner }) => kind === 'machine' && !planted.has(owner));
+  return [...Map.groupBy(machines, ({ owner }) => owner)].flatMap(([subject, own]) => {
+    const firsts = [...Map.groupBy(own, ({ id }) => id.toLowerCase()).values()].flatMap((lives) => lives.slice(0, 1));
+    const [, second] = firsts;
+    if (!second) return [];
+    const message = `It made ${firsts.length} machines: ${firsts.map(({ id }) => id).join(', ')}.`;
+    return [{ invariant: 'conservation', at: second.from, subject, message }];
+  });
+}
+
+/** Calls and agents stay in proportion to what was asked for. */
 export function budget(account: Account): Breach[] {
-  const at = account.until;
-  const agents = account.workflows.filter(({ type }) => type === 'agent').length;
-  const breaches: Breach[] = [];
-  const { calls } = account;
-  if (calls) {
-    const creates = calls.byOperation['VirtualMachines_CreateOrUpdate'] ?? 0;
-    const most = createCallsPerAgent * agents + 20;
-    if (creates > most) {
-      breaches.push({
-        invariant: 'budget',
-        at,
-        subject: 'VirtualMachines_CreateOrUpdate',
-        message: `${creates} create calls for ${agents} agents, at most ${most}.`,
-      });
-    }
-    if (calls.mostCreatesInOneSecond > mostCreatesInOneSecond) {
-      breaches.push({
-        invariant: 'budget',
-        at,
-        subject: 'VirtualMachines_CreateOrUpdate',
-        message: `${calls.mostCreatesInOneSecond} create calls left in one second.`,
-      });
-    }
-  }
-  // Each job needs an agent, each standby place one now and then; failures and what others took away are made up for.
-  const failed = account.pools.reduce((sum, { totals }) => sum + (totals?.failed ?? 0), 0);
-  const known = account.pools.every(({ totals, deletedAt }) => totals !== undefined && deletedAt === undefined);
-  const standby = account.pools.reduce(
-    (sum, { declared }) => sum + declared.reduce((most, one) => most + one.standby + 1, 0),
-    0,
-  );
-  const most = 2 * account.jobs.length + 3 * standby + failed + 3 * account.disturbances.length + 5;
-  if (known && agents > most) {
-    breaches.push({
-      invariant: 'budget',
-      at,
-      subject: 'agents',
-      message: `${agents} agents were asked for, and ${most} at most had a reason.`,
-    });
-  }
-  return breaches;
+  return [...createCalls(account), ...agentsAskedFor(account)];
+}
+
+function createCalls({ calls, workflows, until }: Account): Breach[] {
+  if (!calls) return [];
+  const agents = workflows.filter(({ type }) => type === 'agent').length;
+  const creates = calls.byOperation[createOperation] ?? 0;
+  const most = createCallsPerAgent * agents + otherCreateCalls;
+  const breach = (message: string): Breach => ({ invariant: 'budget', at: until, subject: createOperation, message });
+  return [
+    ...(creates > most ? [breach(`${creates} create calls for ${agents} agents, at most ${most}.`)] : []),
+    ...(calls.mostCreatesInOneSecond > mostCreatesInOneSecond
+      ? [breach(`${calls.mostCreatesInOneSecond} create calls left in one second, at most ${mostCreatesInOneSecond}.`)]
+      : []),
+  ];
+}
+
+/** Each agent has a reason: a job, a place of standby, or another agent that failed or was taken away. */
+function agentsAskedFor({ workflows, pools, jobs, disturbances, until }: Account): Breach[] {
+  // Of a pool that is gone nobody can say how many of its agents failed.
+  if (pools.some(({ totals, deletedAt }) => totals === undefined || deletedAt !== undefined)) return [];
+  const agents = workflows.filter(({ type }) => type === 'agent').length;
+  const failed = sum(pools.map(({ totals }) => totals?.failed ?? 0));
+  // Every document may exchange all of the standby, for another image or another machine.
+  const standby = sum(pools.flatMap(({ declared }) => declared.map((document) => document.standby + 1)));
+  const most =
+    agentsPerJob * jobs.length + agentsPerPlace * standby + failed + agentsPerPlace * disturbances.length + otherAgents;
+  if (agents <= most) return [];
+  const message = `${agents} agents were asked for, and ${most} at most had a reason.`;
+  return [{ invariant: 'budget', at: until, subject: 'agents', message }];
+}
+
+function sum(numbers: readonly number[]): number {
+  return numbers.reduce((total, one) => total + one, 0);
 }
