@@ -22,8 +22,8 @@ function jobs(account: Account): Breach[] {
   return account.jobs.flatMap(({ requestId, pool: name, refusedAt, receipts, finishes, queuedAt }) => {
     if (finishes.length > 0 || refusedAt !== undefined) return [];
     const pool = account.pools.find((one) => one.name.toLowerCase() === name.toLowerCase());
-    // What runs ends, whatever becomes of the pool; what waits needs one, and an image that is not held back.
-    // A pool without an accepted document promised nothing, and its author was told.
+    // What runs ends, whatever becomes of the pool. What waits needs a pool, and an image that is not held back; one
+    // without an accepted document promised nothing, and its author was told.
     const promised = pool !== undefined && pool.declared.length > 0 && pool.deletedAt === undefined;
     if (receipts.length === 0 && (!promised || isHeld(pool, account.until))) return [];
     const message = `It ${receipts.length === 0 ? 'waits' : 'runs'} since it was queued in the pool ${name}.`;
@@ -58,7 +58,8 @@ function standing(account: Account, pool: PoolAccount, open: ReadonlySet<string>
   const id = `pool/${pool.name}`;
   if (!open.has(id)) return [breach(id, at, 'It has a document, nobody deleted it, and it is not open.')];
   const unfinished = account.jobs.some(
-    (job) => job.pool.toLowerCase() === pool.name.toLowerCase() && job.finishes.length === 0,
+    ({ pool: name, refusedAt, finishes }) =>
+      name.toLowerCase() === pool.name.toLowerCase() && refusedAt === undefined && finishes.length === 0,
   );
   // With jobs about, standby may be busy.
   if (unfinished || isHeld(pool, at)) return [];

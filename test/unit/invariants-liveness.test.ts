@@ -128,6 +128,12 @@ describe('standby', () => {
     expect(check({ ...standby(1), registrations: [registration(1, start, start + hour)] })).toEqual([agentId(1)]);
   });
 
+  test('may be busy while a job runs, but not for one that was refused', () => {
+    const [waiting, running] = [waitingJob(11, start), job(12, 1, start)];
+    expect(check({ workflows: alive, jobs: [running] })).toEqual(['job request 12']);
+    expect(check({ workflows: alive, jobs: [{ ...waiting, refusedAt: start }] })).toEqual(['build']);
+  });
+
   test('need not be there while an image is held back', () => {
     expect(
       check({ workflows: alive, pools: [pool({ holds: [{ until: until + 1, code: 'SkuNotAvailable' }] })] }),
