@@ -30,7 +30,8 @@ export function decodeSearchAttributes(fields: Record<string, Payload> | null | 
 /** Text that is equal for equal data, whatever carries it: for comparing what an instance did with what it does again. */
 export function stable(value: unknown): string {
   return JSON.stringify(value, (_, part: unknown) => {
-    if (part instanceof Uint8Array) return Buffer.from(part).toString('latin1');
+    // Of the sandbox's own realm, so `instanceof` would not know it.
+    if (ArrayBuffer.isView(part)) return Buffer.from(part.buffer, part.byteOffset, part.byteLength).toString('latin1');
     if (typeof part === 'object' && part !== null && 'low' in part && 'high' in part) return String(part);
     return part;
   });

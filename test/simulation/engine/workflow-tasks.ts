@@ -242,7 +242,7 @@ function withoutRefused(activation: CommittedActivation, refused: Set<string>): 
     .map((job) => (job.doUpdate ? { doUpdate: { ...job.doUpdate, runValidator: false } } : job));
   if (jobs.length === activation.jobs.length) return { ...activation, jobs };
   const commands = (JSON.parse(activation.commands) as Command[]).filter(
-    ({ updateResponse }) => !updateResponse?.rejected,
+    ({ updateResponse }) => !(updateResponse?.rejected && refused.has(updateResponse.protocolInstanceId ?? '')),
   );
   return { ...activation, jobs, commands: JSON.stringify(commands) };
 }
