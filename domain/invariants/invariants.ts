@@ -57,13 +57,13 @@ export const invariants: readonly Invariant[] = [
     name: 'legalTransitions',
     needs: 'run',
     check: legalTransitions,
-    promise: 'An agent’s states follow each other as the table says.',
+    promise: 'An agent’s states follow each other as the table says, and end with its workflow.',
   },
   {
     name: 'timeLimits',
     needs: 'look',
     check: timeLimits,
-    promise: 'No job outlives its lease, and no machine its longest life beyond its running job.',
+    promise: 'No job outlives its lease, no machine its longest life beyond its running job, and no hold a day.',
   },
   {
     name: 'budget',

@@ -1,4 +1,4 @@
-import { legalTransitions as legal } from '../agent-state.ts';
+import { legalTransitions as legal, type AgentState } from '../agent-state.ts';
 import type { Account, Breach } from './account.ts';
 import type { InvariantRules } from './rules.ts';
 
@@ -8,21 +8,30 @@ const slackMs = 45 * 60_000;
 /** The server ends a cancelled job by itself after this long; milliseconds. */
 const cancelMs = 5 * 60_000;
 
-/** An agent's shown states follow each other as the table says. */
+/** Longest time that a failure may hold an image back: Azure's 23 hours for a size that is not offered, and one. */
+const longestHoldMs = 24 * 3_600_000;
+
+/** An agent's shown states follow each other as the table says, and end with its workflow. */
 export function legalTransitions({ workflows }: Account): Breach[] {
-  return workflows.flatMap(({ id, type, states }) =>
-    type !== 'agent'
-      ? []
-      : states.flatMap(({ state, at }, index) => {
-          const before = states[index - 1]?.state;
-          if (before === undefined || before === state) return [];
-          if ((legal as Readonly<Record<string, readonly string[]>>)[before]?.includes(state)) return [];
-          return [{ invariant: 'legalTransitions', at, subject: id, message: `It went from ${before} to ${state}.` }];
-        }),
-  );
+  return workflows
+    .filter(({ type }) => type === 'agent')
+    .flatMap(({ id, runs, states }) => {
+      const closedAt = runs.at(-1)?.closedAt ?? Infinity;
+      return states.flatMap(({ state, at }, index) => {
+        const breach = (message: string): Breach[] => [{ invariant: 'legalTransitions', at, subject: id, message }];
+        if (at > closedAt) return breach(`It went to ${state} after it had closed.`);
+        const before = states[index - 1]?.state;
+        if (before === undefined || before === state || isLegal(before, state)) return [];
+        return breach(`It went from ${before} to ${state}.`);
+      });
+    });
 }
 
-/** No job outlives its lease, no machine its longest life beyond its running job. */
+function isLegal(before: string, state: string): boolean {
+  return Object.hasOwn(legal, before) && (legal[before as AgentState] as readonly string[]).includes(state);
+}
+
+/** No job outlives its lease, no machine its longest life beyond its running job, and no hold a day. */
 export function timeLimits(account: Account, { limits: { agent } }: InvariantRules): Breach[] {
   const { until } = account;
   const jobs = account.jobs.flatMap(({ requestId, receipts, finishes }) => {
@@ -62,5 +71,15 @@ export function timeLimits(account: Account, { limits: { agent } }: InvariantRul
       },
     ];
   });
-  return [...jobs, ...machines];
+  const holds = account.pools.flatMap(({ name, holds: all = [] }) =>
+    all
+      .filter((hold) => hold.until - until > longestHoldMs)
+      .map((hold) => ({
+        invariant: 'timeLimits',
+        at: until,
+        subject: `pool/${name}`,
+        message: `${hold.code} holds it back for another ${hold.until - until} ms, at most ${longestHoldMs}.`,
+      })),
+  );
+  return [...jobs, ...machines, ...holds];
 }
