@@ -1,5 +1,6 @@
 import { legalTransitions as legal, type AgentState } from '../agent-state.ts';
-import type { Account, Breach } from './account.ts';
+import type { AgentLimits } from '../limits.ts';
+import type { Account, Breach, ResourceLife } from './account.ts';
 import type { InvariantRules } from './rules.ts';
 
 /** How long a deletion, a cancellation and their discovery may take on top of a limit; milliseconds. */
@@ -33,53 +34,56 @@ function isLegal(before: string, state: string): boolean {
 
 /** No job outlives its lease, no machine its longest life beyond its running job, and no hold a day. */
 export function timeLimits(account: Account, { limits: { agent } }: InvariantRules): Breach[] {
-  const { until } = account;
-  const jobs = account.jobs.flatMap(({ requestId, receipts, finishes }) => {
-    const start = receipts[0]?.at;
-    if (start === undefined) return [];
-    const end = finishes[0]?.at ?? until;
-    const most = agent.leaseMs + agent.leaseEndMs + cancelMs + slackMs;
-    if (end - start <= most) return [];
-    return [
-      {
-        invariant: 'timeLimits',
-        at: end,
-        subject: `job request ${requestId}`,
-        message: `It ran for ${end - start} ms, at most ${most}.`,
-      },
-    ];
+  return [...longJobs(account, agent), ...longMachines(account, agent), ...longHolds(account)];
+}
+
+function tooLong(subject: string, at: number, message: string): Breach {
+  return { invariant: 'timeLimits', at, subject, message };
+}
+
+function longestLease({ leaseMs, leaseEndMs }: AgentLimits): number {
+  return leaseMs + leaseEndMs + cancelMs;
+}
+
+function longJobs({ jobs, until }: Account, limits: AgentLimits): Breach[] {
+  const most = longestLease(limits) + slackMs;
+  return jobs.flatMap(({ requestId, receipts: [receipt], finishes: [finish] }) => {
+    const end = finish?.at ?? until;
+    const ran = receipt ? end - receipt.at : 0;
+    return ran > most ? [tooLong(`job request ${requestId}`, end, `It ran for ${ran} ms, at most ${most}.`)] : [];
   });
-  const lease = agent.leaseMs + agent.leaseEndMs + cancelMs;
-  const machines = account.resources.flatMap(({ id, kind, from, until: gone, owner }) => {
-    if (kind !== 'machine') return [];
-    const served = account.jobs.some(({ receipts }) =>
-      receipts.some(({ machineId }) => machineId.toLowerCase() === id.toLowerCase()),
-    );
-    const connected = account.workflows.some(
-      (one) => one.id === owner && one.states.some(({ state }) => state === 'Ready' || state === 'Allocated'),
-    );
-    const life = connected ? agent.lifetimeMs : agent.connectMs;
-    const most = agent.provisionMs + agent.connectMs + life + (served ? lease : 0) + 2 * agent.returnMs + slackMs;
-    const lived = (gone ?? until) - from;
-    if (lived <= most) return [];
-    return [
-      {
-        invariant: 'timeLimits',
-        at: gone ?? until,
-        subject: id,
-        message: `It lived for ${lived} ms, at most ${most}.`,
-      },
-    ];
+}
+
+function longMachines(account: Account, limits: AgentLimits): Breach[] {
+  const { provisionMs, connectMs, lifetimeMs, returnMs } = limits;
+  return account.resources.flatMap((machine) => {
+    if (machine.kind !== 'machine') return [];
+    const { connected, served } = historyOf(machine, account);
+    const waited = connected ? lifetimeMs : connectMs;
+    const worked = served ? longestLease(limits) : 0;
+    const most = provisionMs + connectMs + waited + worked + 2 * returnMs + slackMs;
+    const end = machine.until ?? account.until;
+    const lived = end - machine.from;
+    return lived > most ? [tooLong(machine.id, end, `It lived for ${lived} ms, at most ${most}.`)] : [];
   });
-  const holds = account.pools.flatMap(({ name, holds: all = [] }) =>
-    all
-      .filter((hold) => hold.until - until > longestHoldMs)
-      .map((hold) => ({
-        invariant: 'timeLimits',
-        at: until,
-        subject: `pool/${name}`,
-        message: `${hold.code} holds it back for another ${hold.until - until} ms, at most ${longestHoldMs}.`,
-      })),
+}
+
+/** Whether a machine's agent ever connected, and whether it ever took a job. */
+function historyOf({ id, owner }: ResourceLife, { workflows, jobs, from, until }: Account) {
+  const states = workflows.find((one) => one.id === owner)?.states.map(({ state }) => state) ?? [];
+  const took = jobs.some(({ receipts }) => receipts.some((one) => one.machineId.toLowerCase() === id.toLowerCase()));
+  // One look shows the last state only, and the jobs that have not ended: what returns may have done anything before.
+  const last = from === until ? states.at(-1) : undefined;
+  const served = took || last === 'Allocated' || last === 'PendingReturn';
+  return { served, connected: served || states.includes('Ready') || states.includes('Allocated') };
+}
+
+function longHolds({ pools, until }: Account): Breach[] {
+  return pools.flatMap(({ name, holds = [] }) =>
+    holds.flatMap((hold) => {
+      const left = hold.until - until;
+      const message = `${hold.code} holds it back for another ${left} ms, at most ${longestHoldMs}.`;
+      return left > longestHoldMs ? [tooLong(`pool/${name}`, until, message)] : [];
+    }),
   );
-  return [...jobs, ...machines, ...holds];
 }

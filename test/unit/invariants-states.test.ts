@@ -127,6 +127,20 @@ describe('timeLimits', () => {
     expect(living(around + 9 * day + 15 * minute + 1)).toEqual([machineId(1)]);
   });
 
+  test('one look at a machine that works or returns does not tell what it did before', () => {
+    const now = start + 9 * day;
+    const lived = { resources: [machine(1, start)] };
+    const seen = (state: string) => agent(1, start, undefined, [state]);
+    const looking = (state: string) => check({ ...lived, from: now, until: now, workflows: [seen(state)] });
+    expect(looking('Allocated')).toEqual([]);
+    expect(looking('PendingReturn')).toEqual([]);
+    expect(looking('Ready')).toEqual([machineId(1)]);
+    expect(looking('Starting')).toEqual([machineId(1)]);
+    expect(check({ ...lived, until: now, workflows: [seen('PendingReturn')] })).toEqual([machineId(1)]);
+    const late = now + 2 * day;
+    expect(check({ ...lived, from: late, until: late, workflows: [seen('PendingReturn')] })).toEqual([machineId(1)]);
+  });
+
   test('disks have no life of their own', () => {
     const resources = [machine(1, start, undefined, { kind: 'disk' })];
     expect(check({ resources, until: start + 30 * day })).toEqual([]);
