@@ -72,11 +72,17 @@ async function main(args: string[]): Promise<number> {
     process.stdout.write(`${JSON.stringify(schedules.at(0), null, 2)}\n`);
     return 0;
   }
-  const log = (line: string) => process.stderr.write(`${line}\n`);
+  let interrupted = false;
+  // The runs that an interruption ends did not fail.
+  const log = (line: string) => void (interrupted || process.stderr.write(`${line}\n`));
   const commit = await currentCommit();
   const runner = createRunner({ workers: values.trace ? 1 : Math.min(workers, schedules.count) });
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
-    process.once(signal, () => void runner.close().then(() => process.exit(130)));
+    process.once(signal, () => {
+      log(`ended by ${signal}`);
+      interrupted = true;
+      void runner.close().then(() => process.exit(130));
+    });
   }
   try {
     const began = performance.now();
@@ -106,6 +112,9 @@ async function main(args: string[]): Promise<number> {
     };
     process.stdout.write(`${JSON.stringify(summary)}\n`);
     return tally.failed > 0 ? 1 : 0;
+  } catch (error) {
+    if (interrupted) return 130;
+    throw error;
   } finally {
     await runner.close();
   }
