@@ -5,6 +5,7 @@ import {
   WorkflowUpdateRPCTimeoutOrCancelledError,
 } from '@temporalio/client';
 import { ApplicationFailure } from '@temporalio/common';
+import { hintOf } from '../../domain/error-catalogue.ts';
 
 /** One part of an error: a violation of a pool document, for instance. As in ARM's error body. */
 export interface OdpErrorDetail {
@@ -23,19 +24,18 @@ export interface OdpErrorOptions {
 }
 
 /**
- * The one error that this package throws. Codes of the package itself: `NotFound`, `EngineUnreachable`, `NoWorker`,
- * `WorkflowTaskFailed`, `AuthenticationFailed`, `AuthorizationFailed`, `Conflict`, `InvalidPool`, `Ambiguous`,
- * `Unexpected`; others are those that Azure, Azure DevOps or a workflow gave.
+ * The one error that this package throws. Its codes are `knownErrorCodes` of the error catalogue: those of the package
+ * itself, and those that Azure, Azure DevOps or a workflow gave.
  */
 export class OdpError extends Error {
   override readonly name = 'OdpError';
   readonly code: string;
   readonly target?: string;
   readonly details?: OdpErrorDetail[];
-  /** What to do about it, one sentence. */
+  /** What to do about it, one sentence; that of the catalogue where nobody says better. */
   readonly hint?: string;
 
-  constructor(code: string, message: string, { target, details, hint, cause }: OdpErrorOptions = {}) {
+  constructor(code: string, message: string, { target, details, hint = hintOf(code), cause }: OdpErrorOptions = {}) {
     super(message, cause === undefined ? undefined : { cause });
     this.code = code;
     if (target !== undefined) this.target = target;

@@ -78,6 +78,7 @@ describe('printing an error', () => {
       "error: 'linux' breaks 2 rules; nothing was changed.",
       '  properties.maximumConcurrency: It must be 1 to 10000.',
       '  properties.fabricProfile: It is required.',
+      'hint: Correct the document and apply it again.',
     ]);
   });
 
@@ -85,6 +86,12 @@ describe('printing an error', () => {
     const io = testIo();
     printError(io, new OdpError('NotFound', 'There is no pool named x.', { hint: 'Look at the list.' }));
     expect(io.errors()).toBe('error: There is no pool named x.\nhint: Look at the list.');
+  });
+
+  test('takes the hint from the catalogue where nobody says better', () => {
+    const io = testIo();
+    printError(io, new OdpError('NotFound', 'There is no pool named x.'));
+    expect(io.errors()).toMatch(/^error: There is no pool named x\.\nhint: Look at what exists with/);
   });
 
   test('leaves control characters out', () => {
