@@ -64,7 +64,9 @@ describe('the error catalogue', () => {
 
 describe('no error is raised that is not in the catalogue', () => {
   test('failures of the engine are made in three places, which take code, class and hint from it', () => {
-    const makers = found(/\bApplicationFailure\.(?:create|retryable|nonRetryable|fromError)\(|new ApplicationFailure\(/g);
+    const makers = found(
+      /\bApplicationFailure\.(?:create|retryable|nonRetryable|fromError)\(|new ApplicationFailure\(/g,
+    );
     expect([...new Set(makers.map(({ path }) => path))].toSorted()).toEqual([
       'activities/devops/observer.ts',
       'activities/errors.ts',
