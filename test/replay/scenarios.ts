@@ -167,7 +167,7 @@ export const agentScenarios: Record<string, Scenario> = {
       const generation = await world.generation('late');
       await world.stack.fault({
         match: { operation: 'VirtualMachines_CreateOrUpdate', path: `*${generation}*` },
-        effect: { kind: 'longRunningOperation', outcome: 'slow', factor: 15 },
+        effect: { kind: 'longRunningOperation', outcome: 'slow', factor: 60 },
         times: 1,
       });
       await world.queue('late', { seconds: 2 });
@@ -191,19 +191,24 @@ export const agentScenarios: Record<string, Scenario> = {
     run: async (world) => {
       const { agentPoolId } = await world.apply('busy', standby(1));
       const [name = ''] = await world.untilAgents('busy', 1, 'Ready');
-      // The observer sees nothing for a while, so that the agent learns of its job from the server's refusal.
-      await world.stack.fault({
+      // The observer sees nothing until the server has refused to forget the agent: it learns of its job from that.
+      const blind = (await world.control('POST', '/faults', {
         match: { operation: 'Agents_List', path: `*/pools/${agentPoolId}/agents` },
         effect: { kind: 'reject', status: 503, code: 'ServiceUnavailable' },
-        times: 3,
-      });
-      await world.queue('busy', { seconds: 8 });
+      })) as { id: string };
+      await world.queue('busy', { seconds: 20 });
       await eventually(async () => {
         const jobs = await world.stack.ledger('job');
         if (!jobs.some(({ event, agentName }) => event === 'received' && agentName === name))
           throw new Error('no job yet');
       });
       await retire(world, 'busy', name);
+      const { agents } = await world.odp();
+      await eventually(async () => {
+        const { why } = await agents.show(name);
+        if (why !== 'the server holds a job for it') throw new Error(`the agent does not know of its job: ${why}`);
+      }, 60_000);
+      await world.control('DELETE', `/faults/${blind.id}`);
     },
   },
   'a machine that a lock keeps from being deleted': {
@@ -224,12 +229,7 @@ export const agentScenarios: Record<string, Scenario> = {
     run: async (world) => {
       await world.apply('offline', standby(1), { agent: { offlineMs: 3_000 } });
       const [name = ''] = await world.untilAgents('offline', 1, 'Ready');
-      await world.stack.fault({
-        match: { machineName: `${name.slice(0, 9)}*` },
-        effect: { kind: 'agentDies', afterMs: 2_000 },
-        times: 1,
-      });
-      await retire(world, 'offline', name);
+      await world.stopMachine(name);
     },
   },
   'an agent whose registration somebody deletes': {
@@ -280,30 +280,32 @@ export const agentScenarios: Record<string, Scenario> = {
     serves: ['agent/lost-under-a-job', 'lease/agent-lost'],
     run: async (world) => {
       await world.apply('dying');
-      const generation = await world.generation('dying');
-      await world.stack.fault({
-        match: { machineName: `${generation}*` },
-        effect: { kind: 'agentDies', afterMs: 4_000 },
-        times: 1,
-      });
-      await world.queue('dying', { seconds: 600 });
+      await loseUnderJob(world, 'dying');
     },
   },
   'a job that runs longer than a lease lasts': {
     serves: ['lease/expiring', 'lease/expired'],
     run: async (world) => {
-      await world.apply('endless', {}, { agent: { leaseMs: 3_000 } });
-      await world.queue('endless', { seconds: 600 });
+      // Its agent is lost, so the server takes its time to end the job that is cancelled then.
+      await world.apply('endless', {}, { agent: { leaseMs: 10_000 } });
+      await loseUnderJob(world, 'endless');
     },
   },
   'a job of whose end nobody hears': {
     serves: ['lease/expired-unheard'],
     run: async (world) => {
-      await world.apply('unheard', {}, { agent: { leaseMs: 3_000, leaseEndMs: 50 } });
-      await world.queue('unheard', { seconds: 600 });
+      await world.apply('unheard', {}, { agent: { leaseMs: 10_000, leaseEndMs: 1_000 } });
+      await loseUnderJob(world, 'unheard');
     },
   },
 };
+
+/** Pulls the plug of the machine that runs a long job. */
+async function loseUnderJob(world: World, pool: string): Promise<void> {
+  await world.queue(pool, { seconds: 600 });
+  const [name = ''] = await world.untilAgents(pool, 1, 'Allocated');
+  await world.stopMachine(name);
+}
 
 /** The life of a pool, from documents that come and do not come to its end. */
 export const poolScenarios: Record<string, Scenario> = {

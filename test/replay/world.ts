@@ -29,7 +29,9 @@ export interface World {
   /** A call to Azure DevOps as an administrator. */
   azureDevOps(method: string, path: string, body?: unknown): Promise<unknown>;
   /** A call to the embedded cloud's control interface. */
-  control(method: string, path: string, body: unknown): Promise<void>;
+  control(method: string, path: string, body?: unknown): Promise<unknown>;
+  /** Pulls the plug of a machine: its agent falls silent. */
+  stopMachine(name: string): Promise<void>;
   /** Names of the open agents of a pool that show this state; any state when it is left out. */
   agents(pool: string, state?: string): Promise<string[]>;
   /** Waits until the pool has this many such agents. */
@@ -87,9 +89,7 @@ export async function startWorld(withCanary: boolean): Promise<World> {
     if (!response.ok) throw new Error(`${method} ${url}: ${response.status} ${text}`);
     return text === '' ? undefined : (JSON.parse(text) as unknown);
   };
-  const control: World['control'] = async (method, path, body) => {
-    await call(method, `${cloud.control}${path}`, {}, body);
-  };
+  const control: World['control'] = (method, path, body) => call(method, `${cloud.control}${path}`, {}, body);
   for (const name of [...organizations, canaryOrganization]) await control('POST', '/organizations', { name });
 
   const limits: World['limits'] = (own = {}) => {
@@ -102,6 +102,7 @@ export async function startWorld(withCanary: boolean): Promise<World> {
     client,
     limits,
     control,
+    stopMachine: async (name) => void (await control('POST', `/machines/${name}/stop`)),
     odp: async (own) => {
       const odp = await connect({
         address: installation.engine.address,
