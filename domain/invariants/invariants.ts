@@ -1,12 +1,13 @@
 import type { Account, Breach } from './account.ts';
+import { budget } from './budget.ts';
 import { cap } from './cap.ts';
+import { conservation } from './conservation.ts';
 import { everyErrorKnown, noFailedWorkflow, replayable } from './histories.ts';
 import { noDoubleRun, noJobKilled, oneCleanImagePerJob } from './jobs.ts';
 import { foreignUntouched, noEarlyClose, noLeak } from './leaks.ts';
 import { liveness } from './liveness.ts';
 import { defaultRules, type Invariant, type InvariantRules } from './rules.ts';
 import { legalTransitions, timeLimits } from './states.ts';
-import { budget, conservation } from './sums.ts';
 
 /** What must hold in every installation, whatever happens to it. */
 export const invariants: readonly Invariant[] = [
@@ -75,7 +76,7 @@ export const invariants: readonly Invariant[] = [
     name: 'conservation',
     needs: 'look',
     check: conservation,
-    promise: 'Agents asked for = returned + failed + there; an agent makes one machine.',
+    promise: 'Agents asked for = returned + failed + there, as they say themselves; an agent makes one machine.',
   },
   {
     name: 'replayable',

@@ -1,5 +1,4 @@
 import type { Account, Breach } from './account.ts';
-import { openWorkflows, plantedOwners } from './rules.ts';
 
 const createOperation = 'VirtualMachines_CreateOrUpdate';
 
@@ -20,36 +19,6 @@ const agentsPerPlace = 3;
 
 /** Agents that need no reason, so that short runs are not judged by a single one. */
 const otherAgents = 5;
-
-/** Agents are neither lost nor made twice: what was asked for has returned, has failed, or is there. */
-export function conservation(account: Account): Breach[] {
-  return [...lostAgents(account), ...secondMachines(account)];
-}
-
-function lostAgents(account: Account): Breach[] {
-  const open = openWorkflows(account);
-  return account.pools.flatMap(({ name, totals, roster }) => {
-    const subject = `pool/${name}`;
-    if (!totals || roster === undefined || !open.has(subject)) return [];
-    const { requested, returned, failed } = totals;
-    if (requested === returned + failed + roster) return [];
-    const message = `${requested} agents were asked for; ${returned} returned, ${failed} failed and ${roster} are there.`;
-    return [{ invariant: 'conservation', at: account.until, subject, message }];
-  });
-}
-
-/** A machine has its agent's name. One that is made again under that name, by a late attempt, is not a second one. */
-function secondMachines(account: Account): Breach[] {
-  const planted = plantedOwners(account);
-  const machines = account.resources.filter(({ kind, owner }) => kind === 'machine' && !planted.has(owner));
-  return [...Map.groupBy(machines, ({ owner }) => owner)].flatMap(([subject, own]) => {
-    const firsts = [...Map.groupBy(own, ({ id }) => id.toLowerCase()).values()].flatMap((lives) => lives.slice(0, 1));
-    const [, second] = firsts;
-    if (!second) return [];
-    const message = `It made ${firsts.length} machines: ${firsts.map(({ id }) => id).join(', ')}.`;
-    return [{ invariant: 'conservation', at: second.from, subject, message }];
-  });
-}
 
 /** Calls and agents stay in proportion to what was asked for. */
 export function budget(account: Account): Breach[] {

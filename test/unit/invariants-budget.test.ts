@@ -1,74 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import type { Account, PoolAccount } from '../../domain/invariants/account.ts';
-import { budget, conservation } from '../../domain/invariants/sums.ts';
-import {
-  agent,
-  agentId,
-  healthy,
-  hour,
-  job,
-  machine,
-  machineId,
-  minute,
-  pool,
-  start,
-  until,
-  workflow,
-} from './invariants-support.ts';
-
-describe('conservation', () => {
-  const totals = { requested: 7, returned: 4, failed: 1, jobs: 3 };
-  const counted = (fields: Partial<PoolAccount>, more: Partial<Account> = {}) =>
-    conservation(healthy({ pools: [pool({ totals, roster: 2, ...fields })], ...more }));
-
-  test('agents that were asked for have returned, have failed or are there', () => {
-    expect(counted({})).toEqual([]);
-  });
-
-  test.each([1, 3])('a roster of %i in place of 2 is a breach', (roster) => {
-    expect(counted({ roster })).toEqual([
-      {
-        invariant: 'conservation',
-        at: until,
-        subject: 'pool/build',
-        message: `7 agents were asked for; 4 returned, 1 failed and ${roster} are there.`,
-      },
-    ]);
-  });
-
-  test('nothing is said of a pool that does not tell its totals, or that is closed', () => {
-    const { totals: _, ...silent } = pool();
-    expect(conservation(healthy({ pools: [silent] }))).toEqual([]);
-    expect(counted({ roster: 1 }, { workflows: [workflow('pool/build', start, until)] })).toEqual([]);
-  });
-
-  test('a second machine of an agent is a breach, in whatever pool and however early the first was gone', () => {
-    const other = `${machineId(1)}-2`;
-    const resources = [machine(1, start, start + minute), machine(1, start + hour, undefined, { id: other })];
-    expect(conservation(healthy({ resources }))).toEqual([
-      {
-        invariant: 'conservation',
-        at: start + hour,
-        subject: agentId(1),
-        message: `It made 2 machines: ${machineId(1)}, ${other}.`,
-      },
-    ]);
-  });
-
-  test('machines of two agents, parts of one machine, and one machine made again are not', () => {
-    expect(conservation(healthy({ resources: [machine(1, start), machine(2, start)] }))).toEqual([]);
-    const disk = machine(1, start, undefined, { id: `${machineId(1)}-os`, kind: 'disk' });
-    expect(conservation(healthy({ resources: [machine(1, start), disk] }))).toEqual([]);
-    const again = machine(1, start + hour, undefined, { id: machineId(1).toUpperCase() });
-    expect(conservation(healthy({ resources: [machine(1, start, start + minute), again] }))).toEqual([]);
-  });
-
-  test('what was planted under an agent’s name is not its machine', () => {
-    const planted = machine(1, start + hour, undefined, { id: `${machineId(1)}-planted` });
-    const disturbances = [{ at: start, kind: 'orphanPlanted', subject: planted.id }];
-    expect(conservation(healthy({ resources: [machine(1, start), planted], disturbances }))).toEqual([]);
-  });
-});
+import { budget } from '../../domain/invariants/budget.ts';
+import { agent, healthy, job, machineId, pool, start, until, workflow } from './invariants-support.ts';
 
 describe('budget', () => {
   /** The healthy account with so many create calls, the most in one second, and agents. */
