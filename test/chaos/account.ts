@@ -1,4 +1,3 @@
-import { hintOf } from '../../domain/error-catalogue.ts';
 import type {
   Account,
   Disturbance,
@@ -6,11 +5,13 @@ import type {
   SurfacedError,
   WorkflowLife,
 } from '../../domain/invariants/account.ts';
-import type { LedgerEntry } from '../../emulator/core/context.ts';
 import { organizationName } from '../../domain/names.ts';
-import { accountFromLedger, type LedgerOf } from '../support/account/from-ledger.ts';
+import { declaredIn, toldBy } from '../support/account/declared.ts';
+import { accountFromLedger } from '../support/account/from-ledger.ts';
+import { workflowLives, type RunHistory } from '../support/account/histories.ts';
+import { wholeLedger } from '../support/account/of-stack.ts';
+import { surfacedErrors } from '../support/account/surfaced.ts';
 import type { Arena } from './arena.ts';
-import { workflowLives, type RunHistory } from './histories.ts';
 import type { Operators } from './operators.ts';
 import type { ChaosSchedule } from './schedule.ts';
 
@@ -37,7 +38,7 @@ export async function accountOf(
   const until = Date.now();
   const workflows = workflowLives(histories);
   const pools = await poolAccounts(arena, witnesses);
-  return accountFromLedger(await wholeLedger(arena), {
+  return accountFromLedger(await wholeLedger(stack), {
     installation: stack.installation.name,
     organization: organizationName(stack.cloud.organizationUrl),
     from: startedAt,
@@ -48,13 +49,6 @@ export async function accountOf(
     disturbances: disturbances(arena, witnesses),
     errors: errorsTold(witnesses.operators, pools, workflows, until),
   });
-}
-
-async function wholeLedger({ stack }: Arena): Promise<LedgerOf> {
-  const kinds = ['call', 'machine', 'resource', 'registration', 'job'] as const;
-  const entries = new Map<LedgerEntry['kind'], LedgerEntry[]>();
-  for (const kind of kinds) entries.set(kind, await stack.ledger(kind));
-  return <K extends LedgerEntry['kind']>(kind: K) => (entries.get(kind) ?? []) as Extract<LedgerEntry, { kind: K }>[];
 }
 
 /** Agents die by a fault of the cloud, at moments that only it knows, and in any pool of the batch. */
@@ -76,30 +70,13 @@ async function poolAccounts({ odp }: Arena, { schedules, operators }: Witnesses)
       const account: PoolAccount = {
         name,
         // The pool knows its document at some moment between the question and the answer.
-        declared: accepted.map(({ sentAt, document }) => ({ at: sentAt, ...declared(document) })),
+        declared: accepted.map(({ sentAt, document }) => ({ at: sentAt, ...declaredIn(document) })),
         ...(isDeleted ? { deletedAt: deletion.sentAt } : {}),
       };
       if (!open.has(name) || isDeleted) return account;
-      const { totals, agents, holds } = await odp.pools.show(name);
-      const told = holds.map(({ image, until, code }) => ({ ...(image === undefined ? {} : { image }), until, code }));
-      return { ...account, totals, roster: agents.length, holds: told };
+      return { ...account, ...toldBy(await odp.pools.show(name)) };
     }),
   );
-}
-
-function declared(document: unknown): Omit<PoolAccount['declared'][number], 'at'> {
-  const { properties } = document as {
-    properties: {
-      maximumConcurrency: number;
-      agentProfile: { kind: string; resourcePredictions?: { daysData?: Record<string, number>[] } };
-    };
-  };
-  const counts = (properties.agentProfile.resourcePredictions?.daysData ?? []).flatMap((day) => Object.values(day));
-  return {
-    maximumConcurrency: properties.maximumConcurrency,
-    stateless: properties.agentProfile.kind === 'Stateless',
-    standby: Math.max(0, ...counts),
-  };
 }
 
 /** Errors where people see them: in answers to operators, in what holds a pool back, in how agents and audits ended. */
@@ -109,17 +86,5 @@ function errorsTold(
   workflows: readonly WorkflowLife[],
   at: number,
 ): SurfacedError[] {
-  const told = (code: string, where: string) => ({ at, code, where, message: '', hint: hintOf(code) ?? '' });
-  return [
-    ...operators.told.filter(({ code }) => !ofTheWay.has(code)),
-    ...pools.flatMap(({ name, holds = [] }) => holds.map(({ code }) => told(code, `pool/${name}`))),
-    ...workflows.flatMap(({ id, type, result }) => {
-      const { failure, problems = [] } = (result ?? {}) as {
-        failure?: { code: string };
-        problems?: { code: string }[];
-      };
-      const codes = type === 'agent' ? (failure ? [failure.code] : []) : problems.map(({ code }) => code);
-      return codes.map((code) => told(code, id));
-    }),
-  ];
+  return [...operators.told.filter(({ code }) => !ofTheWay.has(code)), ...surfacedErrors(pools, workflows, at)];
 }

@@ -6,12 +6,12 @@ import { installationLimits } from '../../domain/installation.ts';
 import type { Breach } from '../../domain/invariants/account.ts';
 import { checkAccount } from '../../domain/invariants/invariants.ts';
 import { accountOf, type Witnesses } from './account.ts';
+import { fetchHistories, replayAll, textOf, type RunHistory } from '../support/account/histories.ts';
 import { openArena, type Arena } from './arena.ts';
 import type { Bundles } from './bundles.ts';
 import { runOdp } from './command-line.ts';
 import { developersOf } from './developers.ts';
 import { injectFaults, type FaultCounts } from './injection.ts';
-import { fetchHistories, replayAll, textOf, type RunHistory } from './histories.ts';
 import type { NemesisPlan } from './nemesis-plan.ts';
 import { runNemesis, type Strikes } from './nemesis.ts';
 import { operatorsOf } from './operators.ts';
@@ -125,7 +125,7 @@ export async function runBatch(batch: Batch, bundles: Bundles, options: BatchOpt
       folder: arena.stack.folder,
       strikes,
       faults,
-      jobs: new Set((await arena.stack.ledger('job')).map(({ requestId }) => requestId)).size,
+      jobs: (await arena.stack.ledger('job')).filter(({ event }) => event === 'queued').length,
       machines: (await arena.stack.ledger('machine')).filter(({ event }) => event === 'createAccepted').length,
       workflows: new Set(histories.map(({ workflowId }) => workflowId)).size,
       events: histories.reduce((sum, { history }) => sum + (history.events?.length ?? 0), 0),

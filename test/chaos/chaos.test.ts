@@ -9,7 +9,7 @@ import { chaosScheduleOf } from './schedule.ts';
 
 /** A short chaos run in every run of the tests; `npm run chaos` runs long ones, and says how to see a failure again. */
 
-const seeds = [1, 2, 3];
+const seeds = [13, 14, 15];
 const chaosMs = 20_000;
 
 jest.setTimeout(600_000);

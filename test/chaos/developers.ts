@@ -3,8 +3,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { ScheduledJob } from '../simulation/schedule/schedule.ts';
 import type { Arena } from './arena.ts';
 
-/** A build that got an answer, one whose answer was lost, or one that found no pool to be queued in. */
-export type Queued = { kind: 'queued'; buildId: number } | { kind: 'unknown' } | { kind: 'notQueued' };
+/** A build that was taken, one whose answer was lost, or one that found no pool to be queued in. */
+export type Queued = { kind: 'queued'; buildId: number } | { kind: 'unknown' | 'notQueued' };
 
 /** Developers, who push and cancel. They reach Azure DevOps at its own port and try again where nobody listens. */
 export interface Developers {
@@ -14,6 +14,7 @@ export interface Developers {
 }
 
 const againMs = 500;
+const refusedMs = 3_000;
 
 /** A call that hangs longer is given up; the embedded Azure DevOps answers within milliseconds. */
 const callMs = 10_000;
@@ -61,6 +62,8 @@ export async function developersOf({ stack, organizationUrl }: Arena): Promise<D
               }),
             });
             if (status === 200) return { kind: 'queued', buildId: (json as { id: number }).id };
+            // No agent of the pool can run it yet: the developer reads that, waits, and pushes again.
+            if (status === 400) await sleep(refusedMs);
           } catch (error) {
             // Asking again could run the job twice; whether it was queued is in the ledger.
             if (!nobodyListens(error)) return { kind: 'unknown' };
