@@ -1,13 +1,18 @@
 import type { AgentReport } from '../messages.ts';
 import type { Account, Breach, WorkflowLife } from './account.ts';
-import { openWorkflows, plantedOwners } from './rules.ts';
+import { openWorkflows, plantedOwners, type InvariantRules } from './rules.ts';
 
 /**
  * Agents are neither lost nor made twice: what was asked for has returned, has failed, or is there; a pool counts what
  * its agents say; every machine was made for an agent, and an agent makes one.
  */
-export function conservation(account: Account): Breach[] {
-  return [...lostAgents(account), ...wrongTotals(account), ...secondMachines(account), ...unknownOwners(account)];
+export function conservation(account: Account, rules: InvariantRules): Breach[] {
+  return [
+    ...lostAgents(account),
+    ...wrongTotals(account),
+    ...secondMachines(account),
+    ...unknownOwners(account, rules),
+  ];
 }
 
 function lostAgents(account: Account): Breach[] {
@@ -65,14 +70,15 @@ function isReport(result: unknown): result is Pick<AgentReport, 'outcome' | 'job
   return outcome === 'returned' || outcome === 'failed';
 }
 
-/** Every machine was made for an agent: none appears of itself. */
-function unknownOwners(account: Account): Breach[] {
+/** Every machine was made for an agent: none appears of itself. A new one may be younger than the list of agents. */
+function unknownOwners(account: Account, { limits: { audit } }: InvariantRules): Breach[] {
   // One look knows only the workflows that are open.
   if (account.from === account.until) return [];
   const planted = plantedOwners(account);
   const known = new Set(account.workflows.map(({ id }) => id));
   return account.resources
     .filter(({ kind, owner }) => kind === 'machine' && !planted.has(owner) && !known.has(owner))
+    .filter(({ from }) => account.until - from >= audit.newbornMs)
     .map(({ id, owner, from }) => ({
       invariant: 'conservation',
       at: from,

@@ -1,12 +1,12 @@
 import { describe, expect, test } from '@jest/globals';
 import type { Account, PoolAccount } from '../../domain/invariants/account.ts';
 import { conservation } from '../../domain/invariants/conservation.ts';
+import { defaultRules } from '../../domain/invariants/rules.ts';
 import {
   agent,
   agentId,
   healthy,
   hour,
-  job,
   machine,
   machineId,
   minute,
@@ -16,10 +16,12 @@ import {
   workflow,
 } from './invariants-support.ts';
 
+const check = (account: Account) => conservation(account, defaultRules);
+
 describe('conservation', () => {
   const totals = { requested: 7, returned: 4, failed: 1, jobs: 3 };
   const counted = (fields: Partial<PoolAccount>, more: Partial<Account> = {}) =>
-    conservation(healthy({ pools: [pool({ totals, roster: 2, ...fields })], ...more }));
+    check(healthy({ pools: [pool({ totals, roster: 2, ...fields })], ...more }));
 
   test('agents that were asked for have returned, have failed or are there', () => {
     expect(counted({})).toEqual([]);
@@ -38,7 +40,7 @@ describe('conservation', () => {
 
   test('nothing is said of a pool that does not tell its totals, or that is closed', () => {
     const { totals: _, ...silent } = pool();
-    expect(conservation(healthy({ pools: [silent] }))).toEqual([]);
+    expect(check(healthy({ pools: [silent] }))).toEqual([]);
     const closed = { resources: [], workflows: [workflow('pool/build', start, until)] };
     expect(counted({ roster: 1 }, closed)).toEqual([]);
   });
@@ -46,7 +48,7 @@ describe('conservation', () => {
   test('a second machine of an agent is a breach, in whatever pool and however early the first was gone', () => {
     const other = `${machineId(1)}-2`;
     const resources = [machine(1, start, start + minute), machine(1, start + hour, undefined, { id: other })];
-    expect(conservation(healthy({ resources }))).toEqual([
+    expect(check(healthy({ resources }))).toEqual([
       {
         invariant: 'conservation',
         at: start + hour,
@@ -57,25 +59,28 @@ describe('conservation', () => {
   });
 
   test('machines of two agents, parts of one machine, and one machine made again are not', () => {
-    expect(conservation(healthy({ resources: [machine(1, start), machine(2, start)] }))).toEqual([]);
+    expect(check(healthy({ resources: [machine(1, start), machine(2, start)] }))).toEqual([]);
     const disk = machine(1, start, undefined, { id: `${machineId(1)}-os`, kind: 'disk' });
-    expect(conservation(healthy({ resources: [machine(1, start), disk] }))).toEqual([]);
+    expect(check(healthy({ resources: [machine(1, start), disk] }))).toEqual([]);
     const again = machine(1, start + hour, undefined, { id: machineId(1).toUpperCase() });
-    expect(conservation(healthy({ resources: [machine(1, start, start + minute), again] }))).toEqual([]);
+    expect(check(healthy({ resources: [machine(1, start, start + minute), again] }))).toEqual([]);
   });
 
   test('what was planted under an agent’s name is not its machine', () => {
     const planted = machine(1, start + hour, undefined, { id: `${machineId(1)}-planted` });
     const disturbances = [{ at: start, kind: 'orphanPlanted', subject: planted.id }];
-    expect(conservation(healthy({ resources: [machine(1, start), planted], disturbances }))).toEqual([]);
+    expect(check(healthy({ resources: [machine(1, start), planted], disturbances }))).toEqual([]);
   });
 
   test('a machine of an agent that nobody asked for is a breach, in a whole run', () => {
     const account = healthy({ resources: [machine(9, start, until - hour)] });
-    expect(conservation(account)).toMatchObject([{ subject: machineId(9), at: start }]);
-    expect(conservation({ ...account, resources: [machine(9, start, undefined, { kind: 'disk' })] })).toEqual([]);
+    expect(check(account)).toMatchObject([{ subject: machineId(9), at: start }]);
+    expect(check({ ...account, resources: [machine(9, start, undefined, { kind: 'disk' })] })).toEqual([]);
+    const young = (age: number) => check({ ...account, resources: [machine(9, until - age)] });
+    expect(young(5 * minute)).toHaveLength(1);
+    expect(young(5 * minute - 1)).toEqual([]);
     // One look knows only what is open.
-    expect(conservation({ ...account, from: until })).toEqual([]);
+    expect(check({ ...account, from: until })).toEqual([]);
   });
 
   describe('what a pool counts', () => {
@@ -92,7 +97,7 @@ describe('conservation', () => {
     ];
     const right = { requested: 4, returned: 2, failed: 1, jobs: 1 };
     const told = (sums: typeof right, workflows = [life, ...reports], roster = 1) =>
-      conservation(healthy({ resources: [], workflows, pools: [pool({ totals: sums, roster })] })).map(
+      check(healthy({ resources: [], workflows, pools: [pool({ totals: sums, roster })] })).map(
         ({ message }) => message,
       );
 
