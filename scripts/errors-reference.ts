@@ -163,7 +163,7 @@ function callMatrix(): string[] {
 function cell(site: CallSite, refusal: Refusal, noted: (why: string) => string): string {
   if (!canMeet(site, refusal)) return '–';
   const handling = site.handled?.[refusal];
-  const end = handling?.end ?? (fails(site, refusal) ? 'fails ↻' : 'fails');
+  const end = handling?.end ?? (isTriedAgain(site, refusal) ? 'fails ↻' : 'fails');
   const text = end === 'succeeds' || end.startsWith('fails') ? end : `\`${end}\``;
   return handling ? `${text} ${noted(handling.why)}` : text;
 }
@@ -173,8 +173,8 @@ export function canMeet({ operation }: CallSite, refusal: Refusal): boolean {
   return (refusal !== 'quota' && refusal !== 'capacity') || operation === 'VirtualMachines_CreateOrUpdate';
 }
 
-/** Whether the engine tries again. What Azure DevOps and the engine do not find is a matter of configuration. */
-function fails({ call }: CallSite, refusal: Refusal): boolean {
+/** Whether the engine tries again what a refusal makes fail. What Azure DevOps and the engine do not find is a matter of configuration. */
+export function isTriedAgain({ call }: CallSite, refusal: Refusal): boolean {
   if (refusal === 'notFound' && calls[call].service !== 'Azure') return retriedByEngine.configuration;
   return retriedByEngine[classOf[refusal]];
 }

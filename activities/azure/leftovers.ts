@@ -133,7 +133,8 @@ function sameText(one: string, other: string): boolean {
 function unreadable(subscriptionId: string, body: unknown): OutsideError {
   const { code } = (body as { error?: { code?: string } } | undefined)?.error ?? {};
   const message = `The list of resources of the subscription ${subscriptionId} could not be read.`;
-  return new OutsideError({ service: 'Azure', status: 404, codes: code === undefined ? [] : [code], message });
+  const codes = code === undefined ? [] : [code];
+  return new OutsideError({ service: 'Azure', call: 'resources.list', status: 404, codes, message });
 }
 
 function leftoversRemain(ids: string[]) {

@@ -170,7 +170,13 @@ const devopsSites: readonly CallSite[] = [
     operation: 'Agents_Add',
     handled: { conflict: { why: 'the registration of that name is replaced; tried three times when there is none' } },
   },
-  { activity: 'provisionAgent', call: 'Agents_Add', operation: 'Agents_Replace', retry: true },
+  {
+    activity: 'provisionAgent',
+    call: 'Agents_Add',
+    operation: 'Agents_Replace',
+    retry: true,
+    handled: absent('it went in between: it is added'),
+  },
   {
     activity: 'provisionAgent',
     call: 'Agents_Add',
@@ -189,6 +195,12 @@ const devopsSites: readonly CallSite[] = [
     call: 'Agents_Delete',
     operation: 'Agents_List',
     handled: absent('an agent pool that is gone has no registration'),
+  },
+  {
+    activity: 'returnAgent',
+    call: 'Agents_Delete',
+    operation: 'Agents_Get',
+    handled: absent('the registration is looked for by its name'),
   },
   {
     activity: 'returnAgent',
@@ -265,7 +277,7 @@ const devopsSites: readonly CallSite[] = [
     operation: 'PipelinePermissions_Get',
     handled: absent('nothing is granted yet: it is written'),
   },
-  { activity: 'prepareAgentPool', call: 'Pools_Prepare', operation: 'PipelinePermissions_Update' },
+  { activity: 'prepareAgentPool', call: 'Pools_Prepare', operation: 'PipelinePermissions_Update', retry: true },
   {
     activity: 'prepareAgentPool',
     call: 'Pools_Prepare',
