@@ -83,9 +83,22 @@ describe('timeLimits', () => {
   test('a job ends within its lease, the time that its end takes, and an hour', () => {
     // Two days; ten minutes until its agent counts as lost, five in which the server waits, 45 for all else.
     const most = 2 * day + hour;
-    const lasting = (ms: number) => check({ jobs: [job(10, 1, start, start + ms)], until: start + 10 * day });
+    const lasting = (ms: number) => {
+      const jobs = [job(10, 1, start, start + ms)];
+      return check({ jobs, until: start + 10 * day, quietFrom: start + 5 * day });
+    };
     expect(lasting(most)).toEqual([]);
     expect(lasting(most + 1)).toEqual(['job request 10']);
+  });
+
+  test('a job whose lease is over while nothing disturbs does not end by itself any more', () => {
+    const most = 2 * day + 5 * minute;
+    const lasting = (ms: number, result?: string) =>
+      check({ jobs: [job(10, 1, start, start + ms, result)], until: start + 10 * day, quietFrom: start + 2 * day });
+    expect(lasting(most)).toEqual([]);
+    expect(lasting(most + 1)).toEqual(['job request 10']);
+    expect(lasting(most + 1, 'failed')).toEqual(['job request 10']);
+    expect(lasting(most + 1, 'canceled')).toEqual([]);
   });
 
   test('a job that goes on is measured until the end of the account', () => {
