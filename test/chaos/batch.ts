@@ -149,7 +149,10 @@ export async function runBatch(batch: Batch, bundles: Bundles, options: BatchOpt
   }
 }
 
-/** Developers push and cancel, each job at its moment, while there are faults. */
+/** How much longer than the faults developers go on to push what was not taken. */
+const patienceMs = 30_000;
+
+/** Developers push and cancel, each job at its moment. */
 async function runJobs(schedules: readonly ChaosSchedule[], arena: Arena): Promise<Witnesses['cancelled']> {
   const cancelled: { at: number; buildId: number }[] = [];
   const developers = await developersOf(arena);
@@ -157,7 +160,7 @@ async function runJobs(schedules: readonly ChaosSchedule[], arena: Arena): Promi
   await Promise.all(
     schedules.flatMap(({ jobs, chaosMs }) =>
       jobs.map(async (job) => {
-        const until = startedAt + chaosMs;
+        const until = startedAt + chaosMs + patienceMs;
         await sleep(Math.max(0, startedAt + job.at - Date.now()));
         const queued = await developers.queue(job, until);
         note(`job for ${job.pool}: ${JSON.stringify(queued)}`);
