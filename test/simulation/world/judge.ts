@@ -1,4 +1,3 @@
-import type { AuditReport } from '../../../domain/audit/report.ts';
 import { hintOf, knownErrorCodes } from '../../../domain/error-catalogue.ts';
 import type {
   Account,
@@ -11,8 +10,10 @@ import type {
 import { secretsIn } from '../../../domain/invariants/histories.ts';
 import { checkAccount } from '../../../domain/invariants/invariants.ts';
 import type { InvariantRules } from '../../../domain/invariants/rules.ts';
-import type { AgentReport, PoolView } from '../../../domain/messages.ts';
+import type { PoolView } from '../../../domain/messages.ts';
+import { declaredIn, toldBy } from '../../support/account/declared.ts';
 import { accountFromLedger } from '../../support/account/from-ledger.ts';
+import { surfacedErrors } from '../../support/account/surfaced.ts';
 import type { Run } from '../engine/records.ts';
 import { stable } from '../engine/payloads.ts';
 import type { Schedule } from '../schedule/schedule.ts';
@@ -118,22 +119,9 @@ function surfaced(
   workflows: readonly WorkflowLife[],
   at: number,
 ): SurfacedError[] {
-  const told = (code: string, where: string): SurfacedError => ({
-    at,
-    code,
-    where,
-    message: '',
-    hint: hintOf(code) ?? '',
-  });
   return [
     ...people.refused.map((refused) => ({ ...refused, hint: hintOf(refused.code) ?? '' })),
-    ...pools.flatMap(({ name, holds = [] }) => holds.map(({ code }) => told(code, `pool/${name}`))),
-    ...workflows.flatMap(({ id, type, result }) => {
-      const { failure, problems = [] } = (result ?? {}) as Pick<AgentReport, 'failure'> &
-        Partial<Pick<AuditReport, 'problems'>>;
-      const codes = type === 'agent' ? (failure ? [failure.code] : []) : problems.map(({ code }) => code);
-      return codes.map((code) => told(code, id));
-    }),
+    ...surfacedErrors(pools, workflows, at),
   ];
 }
 
@@ -178,35 +166,10 @@ async function poolAccounts({ schedule, world, people }: Trial): Promise<PoolAcc
       name,
       declared: people.accepted
         .filter(({ pool }) => pool === name)
-        .map(({ at, document }) => ({ at, ...declared(document) })),
+        .map(({ at, document }) => ({ at, ...declaredIn(document) })),
       ...(deletedAt === undefined ? {} : { deletedAt }),
-      ...(view?.specification
-        ? {
-            totals: view.totals,
-            roster: view.agents.length,
-            holds: view.holds.map(({ image, until, code }) => ({
-              ...(image === undefined ? {} : { image }),
-              until,
-              code,
-            })),
-          }
-        : {}),
+      ...(view?.specification ? toldBy(view) : {}),
     });
   }
   return accounts;
-}
-
-function declared(document: unknown): { maximumConcurrency: number; stateless: boolean; standby: number } {
-  const { properties } = document as {
-    properties: {
-      maximumConcurrency: number;
-      agentProfile: { kind: string; resourcePredictions?: { daysData?: Record<string, number>[] } };
-    };
-  };
-  const counts = (properties.agentProfile.resourcePredictions?.daysData ?? []).flatMap((day) => Object.values(day));
-  return {
-    maximumConcurrency: properties.maximumConcurrency,
-    stateless: properties.agentProfile.kind === 'Stateless',
-    standby: Math.max(0, ...counts),
-  };
 }
