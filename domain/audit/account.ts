@@ -1,3 +1,4 @@
+import { hintOf } from '../error-catalogue.ts';
 import type { Account, Breach, JobLife, PoolAccount, ResourceLife, WorkflowLife } from '../invariants/account.ts';
 import { invariants } from '../invariants/invariants.ts';
 import type { InvariantRules } from '../invariants/rules.ts';
@@ -102,7 +103,10 @@ export function accountOfLook(listing: Listing, { pools, failed }: LookedWorkflo
     pools: pools.map(poolAccount),
     disturbances: [],
     errors: pools.flatMap(({ pool, observedAt, holds }) =>
-      holds.map(({ code, message }) => ({ at: observedAt, code, message, hint: '', where: workflowIds.pool(pool) })),
+      holds.map(({ code, message }) => {
+        const hint = hintOf(code) ?? '';
+        return { at: observedAt, code, message, hint, where: workflowIds.pool(pool) };
+      }),
     ),
   };
 }

@@ -23,14 +23,13 @@ export function replayable({ workflows }: Account): Breach[] {
 /** Every error that users see is in the catalogue, and says what would be right. */
 export function everyErrorKnown({ errors }: Account, { knownErrors }: InvariantRules): Breach[] {
   if (!knownErrors) return [];
-  return errors
-    .filter(({ code }) => !knownErrors.has(code))
-    .map(({ at, code, message, where }) => ({
-      invariant: 'everyErrorKnown',
-      at,
-      subject: code,
-      message: `It is not in the catalogue; seen in ${where}: ${message}`,
-    }));
+  return errors.flatMap(({ at, code, message, hint, where }) => {
+    const breach = (wrong: string): Breach[] => [
+      { invariant: 'everyErrorKnown', at, subject: code, message: `${wrong}; seen in ${where}: ${message}` },
+    ];
+    if (!knownErrors.has(code)) return breach('It is not in the catalogue');
+    return hint.trim() === '' ? breach('It has no hint') : [];
+  });
 }
 
 /** No workflow fails: an agent's ends by proving that nothing is left, a lease's with its job, whatever happened. */

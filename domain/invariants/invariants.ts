@@ -94,7 +94,7 @@ export const invariants: readonly Invariant[] = [
     name: 'everyErrorKnown',
     needs: 'look',
     check: everyErrorKnown,
-    promise: 'Every error that users see is in the catalogue.',
+    promise: 'Every error that users see is in the catalogue, and has a hint.',
   },
 ];
 

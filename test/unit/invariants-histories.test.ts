@@ -79,7 +79,7 @@ describe('everyErrorKnown', () => {
     at: start,
     code,
     message: 'There is no quota.',
-    hint: '',
+    hint: 'Ask for more.',
     where: 'pool/build',
   });
   const check = (errors: SurfacedError[], knownErrors?: string[]) =>
@@ -97,6 +97,11 @@ describe('everyErrorKnown', () => {
         message: 'It is not in the catalogue; seen in pool/build: There is no quota.',
       },
     ]);
+  });
+
+  test('a known code without a hint is a breach', () => {
+    const [shown] = check([{ ...error('QuotaExceeded'), hint: ' ' }], ['QuotaExceeded']);
+    expect(shown?.message).toBe('It has no hint; seen in pool/build: There is no quota.');
   });
 
   test('codes are names: their letters count', () => {
