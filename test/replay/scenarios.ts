@@ -113,7 +113,7 @@ export const agentScenarios: Record<string, Scenario> = {
     },
   },
   'agents that stand ready, until they are told to go': {
-    serves: ['agent/ready', 'agent/retired', 'agent/cancelled', 'agent/retired-while-serving', 'pool/shrinking'],
+    serves: ['agent/ready', 'agent/retired', 'agent/cancelled', 'agent/retired-while-serving'],
     run: async (world) => {
       await world.apply('ready', standby(3));
       const [one = '', two = '', three = ''] = await world.untilAgents('ready', 3, 'Ready');
@@ -123,8 +123,6 @@ export const agentScenarios: Record<string, Scenario> = {
       const [first = '', second = ''] = [one, two, three].filter((name) => name !== serving);
       await retire(world, 'ready', first);
       await world.client.workflow.getHandle(workflowIds.agent('ready', second)).cancel();
-      await world.untilAgents('ready', 3, 'Ready');
-      await world.apply('ready', standby(0));
     },
   },
   'a create for which there is no quota': {
@@ -336,6 +334,14 @@ export const poolScenarios: Record<string, Scenario> = {
     run: async (world) => {
       const { pools } = await world.odp({ pool: { createsPerTurn: 2 } });
       await pools.apply(embeddedPool(world.stack.cloud, 'burst', standby(4)));
+    },
+  },
+  'standby agents that are not wanted any more': {
+    serves: ['pool/shrinking'],
+    run: async (world) => {
+      await world.apply('fewer', standby(2));
+      await world.untilAgents('fewer', 2, 'Ready');
+      await world.apply('fewer', standby(0));
     },
   },
   'more signals than one run takes': {
