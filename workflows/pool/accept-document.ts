@@ -114,6 +114,8 @@ async function withApplicationFailure<T>(step: () => Promise<T>): Promise<T> {
 function applicationFailure(error: unknown): ApplicationFailure {
   const cause = error instanceof ActivityFailure ? error.cause : error;
   if (cause instanceof ApplicationFailure && isSurfacedErrorCode(cause.type)) return cause;
-  const { code, message } = failureDetails(error);
-  return ownFailure(code === 'TimedOut' ? 'ApplyFailed' : 'Unexpected', `The pool could not be applied: ${message}`);
+  const { message } = failureDetails(error);
+  // A time-out or a cancellation; everything else that an activity throws is an `ApplicationFailure`, if need be of the SDK.
+  const code = cause instanceof ApplicationFailure ? 'Unexpected' : 'ApplyFailed';
+  return ownFailure(code, `The pool could not be applied: ${message}`);
 }
