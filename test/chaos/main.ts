@@ -121,7 +121,8 @@ function byKind(counts: readonly Record<string, number>[]): Record<string, numbe
 
 /** The commit that runs, marked when files differ from it. */
 function commitNow(): string {
-  const git = (...args: string[]) => execFileSync('git', args, { encoding: 'utf8' }).trim();
+  const git = (...args: string[]) =>
+    execFileSync('git', args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }).trim();
   try {
     return git('rev-parse', '--short', 'HEAD') + (git('status', '--porcelain', '--untracked-files=no') ? '-dirty' : '');
   } catch {
