@@ -7,7 +7,6 @@
  */
 import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
-import { homedir, hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
@@ -18,6 +17,7 @@ import { textOf, type RecordedHistory } from '../test/replay/format.ts';
 import { auditScenarios } from '../test/replay/audit-scenarios.ts';
 import { agentScenarios, organizationScenarios, poolScenarios, type Scenario } from '../test/replay/scenarios.ts';
 import { stateNames } from '../test/replay/states.ts';
+import { leaks } from '../test/replay/leaks.ts';
 import { startWorld, type World } from '../test/replay/world.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
@@ -38,25 +38,6 @@ function wantedStates(only: readonly string[]): string[] {
 }
 
 const isOf = (state: string, name: string) => state === name || state.startsWith(`${name}/`);
-
-/** What must not be in a recording: secrets, and names of this machine. */
-function leaks(histories: ReadonlyMap<string, RecordedHistory>, secrets: readonly string[]): string[] {
-  const forbidden: [what: string, text: string][] = [
-    ...secrets.map((secret): [string, string] => ['a secret', secret]),
-    ['the private key of an agent', 'inverseQ'],
-    ['a private key', 'PRIVATE KEY'],
-    ['the folder of the sources', root],
-    ['a temporary folder', tmpdir()],
-    ['the home folder', homedir()],
-    ['the name of the machine', `@${hostname()}`],
-    ['a port of the machine', '127.0.0.1:'],
-    ['a port of the machine', 'localhost:'],
-  ];
-  return [...histories].flatMap(([name, history]) => {
-    const text = textOf(history);
-    return forbidden.filter(([, part]) => text.includes(part)).map(([what]) => `${name} holds ${what}`);
-  });
-}
 
 /** Scenarios that can share a system, one group after the other. */
 interface Group {

@@ -1,4 +1,5 @@
 import { readdirSync, readFileSync } from 'node:fs';
+import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import {
@@ -15,6 +16,7 @@ import { corpusFolder, readHistory, readManifest, type ManifestEntry } from './c
 import { commandTypes, withoutCommand } from './damage.ts';
 import { fromRecorded, recordedIdentity, textOf, type RecordedHistory } from './format.ts';
 import { auditScenarios } from './audit-scenarios.ts';
+import { leaks } from './leaks.ts';
 import { moments, read } from './reading.ts';
 import { agentScenarios, organizationScenarios, poolScenarios } from './scenarios.ts';
 import { stateNames, states } from './states.ts';
@@ -131,6 +133,26 @@ describe('the corpus', () => {
       const identities = new Set([...text.matchAll(/"identity":"([^"]*)"/g)].map(([, identity]) => identity));
       expect([...identities]).toEqual([recordedIdentity]);
     }
+  });
+});
+
+describe('the recorder', () => {
+  const history = (input: object): Map<string, RecordedHistory> => {
+    const attributes = { workflowExecutionStartedEventAttributes: { input: { payloads: [input] } } };
+    const event = { eventId: '1', eventTime: '', eventType: 'EVENT_TYPE_WORKFLOW_EXECUTION_STARTED', ...attributes };
+    return new Map([['pool/accepted', { events: [event] }]]);
+  };
+
+  test('refuses a history that holds a secret, a name of the machine, or what nobody can search', () => {
+    expect(leaks(history({ $json: { url: 'http://azure-devops.invalid' } }), ['planted'])).toEqual([]);
+    expect(leaks(history({ $json: { token: 'planted' } }), ['planted'])).toEqual(['pool/accepted holds a secret']);
+    expect(leaks(history({ $json: `1@${hostname()}` }), [])).toEqual(['pool/accepted holds the name of the machine']);
+    expect(leaks(history({ $json: 'http://127.0.0.1:1/x' }), [])).toEqual([
+      'pool/accepted holds a port of the machine',
+    ]);
+    expect(leaks(history({ metadata: { encoding: 'eA==' }, data: 'cGxhbnRlZA==' }), ['planted'])).toEqual([
+      'pool/accepted holds a payload that is not JSON',
+    ]);
   });
 });
 

@@ -55,6 +55,9 @@ const day = 86_400_000;
 /** Planted where a credential belongs: must be found nowhere. */
 const canary = 'ODPCANARY-token-of-an-organisation';
 
+/** A token as the header of basic authentication carries it. */
+const basic = (token: string) => Buffer.from(`:${token}`).toString('base64');
+
 /** An organisation whose credential is the canary, and wrong. */
 export const canaryOrganization = 'proseware';
 
@@ -118,7 +121,7 @@ export async function startWorld(withCanary: boolean): Promise<World> {
     },
     azureDevOps: (method, path, body) => {
       const url = `${cloud.organizationUrl}${path}${path.includes('?') ? '&' : '?'}api-version=7.1`;
-      return call(method, url, { authorization: `Basic ${Buffer.from(`:${token}`).toString('base64')}` }, body);
+      return call(method, url, { authorization: `Basic ${basic(token)}` }, body);
     },
     queue: async (pool, { seconds, result }) => {
       const { organization, project, pipeline } = { ...cloud, organization: stack.organization };
@@ -167,7 +170,8 @@ export async function startWorld(withCanary: boolean): Promise<World> {
         })),
       });
     },
-    secrets: [canary, token, clientSecret],
+    // As they are, and as they travel to Azure DevOps.
+    secrets: [canary, token, clientSecret, basic(canary), basic(token)],
     replacements: [
       [cloud.arm, 'https://management.invalid'],
       [cloud.azureDevOps, 'http://azure-devops.invalid'],
