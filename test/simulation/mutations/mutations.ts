@@ -123,19 +123,25 @@ export const mutations: readonly Mutation[] = [
   },
   {
     name: 'creating-counted-as-ready',
-    bug: 'An agent counts as ready from the moment in which it is asked for, and is retired as surplus before its job.',
+    bug: 'An agent counts as ready as soon as it is seen, connected or not.',
     changes: [
       {
         file: poolWorkflow,
         find: "this.state.roster.push({ n: name, i: image, p: 'creating', s: now });",
         replace: "this.state.roster.push({ n: name, i: image, p: 'ready', s: now });",
       },
+      {
+        file: 'domain/pool-state.ts',
+        find: "return entry.p === 'busy' || entry.d ? 'returning' : 'offline';",
+        replace: "return entry.p === 'busy' || entry.d ? 'returning' : 'ready';",
+      },
     ],
   },
   {
-    name: 'no-disable',
-    bug: 'A stateless agent is not disabled when it takes a job, and serves the next one too.',
+    name: 'reuse-without-clean-image',
+    bug: 'A stateless machine goes on to the next job after its first.',
     changes: [
+      { file: 'activities/azure/custom-data.ts', find: "      '--once',\n", replace: '' },
       {
         file: agentWorkflow,
         find: 'const disabling = this.disable();',
@@ -145,6 +151,11 @@ export const mutations: readonly Mutation[] = [
         file: agentWorkflow,
         find: "if (this.facets.registration === 'disabled') return 'it served its job';",
         replace: '',
+      },
+      {
+        file: agentWorkflow,
+        find: "if ((await life.giveBack(why)) === 'returned') break;",
+        replace: "if (next.kind === 'end' && (await life.giveBack(why)) === 'returned') break;",
       },
     ],
   },
