@@ -3,7 +3,7 @@ import type { JobWithoutLease, LeaseWithoutJob, Remains, TagsAltered } from '../
 import { workflowIds } from '../../domain/names.ts';
 import { withProgress, type Progress } from '../azure/heartbeat.ts';
 import { apiVersionOf, removalOrder, removeResource } from '../azure/leftovers.ts';
-import { awaitGone, deleteMachine, findMachine, isDeleting, isOwn } from '../azure/machines.ts';
+import { awaitGone, deleteMachine, findMachine, isDeleting } from '../azure/machines.ts';
 import { carriesAll, ownTags } from '../azure/tags.ts';
 import { findAgent } from '../devops/agents.ts';
 import { fetchEnded } from '../devops/job-requests.ts';
@@ -63,30 +63,25 @@ export async function removeRemains(options: RepairOptions, remains: Remains): P
  * still there and so was not ours to delete.
  */
 async function removeOwned(
-  options: RepairOptions,
+  { azure }: RepairOptions,
   { id, own }: { id: string; own: Record<string, string> },
   progress: Progress<Removing>,
   signal: AbortSignal,
 ): Promise<string | undefined> {
-  const { azure } = options;
   const [, , subscriptionId = '', , resourceGroup = '', , provider = '', kind = '', name = ''] = id.split('/');
   const type = `${provider}/${kind}`;
   if (type.toLowerCase() !== 'microsoft.compute/virtualmachines') {
     const resource = await readResource(azure, id, signal);
     if (!resource || !carriesAll(resource.tags, own)) return undefined;
     const user = userOf(resource);
-    if (user !== undefined) {
-      // A machine whose tags somebody overwrote: no list by tag shows it, and its parts do not go before it.
-      await removeOwned(options, { id: user, own }, progress, signal);
-      if (await readResource(azure, user, signal)) return user;
-    }
+    if (user !== undefined && (await readResource(azure, user, signal))) return user;
     progress.note({ removed: true });
     await removeResource(azure, subscriptionId, `${id}?api-version=${apiVersionOf(type)}`, signal);
     return undefined;
   }
   const reference = { subscriptionId, resourceGroup, name };
   const machine = await findMachine(azure, reference, signal);
-  if (!machine || !(await isOwn(azure, machine, own, signal))) return undefined;
+  if (!machine || !carriesAll(machine.tags, own)) return undefined;
   progress.note({ removed: true });
   let gone = isDeleting(machine) && (await awaitGone(azure, reference, signal));
   while (!gone) {

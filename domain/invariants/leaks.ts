@@ -1,5 +1,5 @@
 import type { Account, Breach } from './account.ts';
-import { openWorkflows, type InvariantRules } from './rules.ts';
+import { adoptedOwners, openWorkflows, type InvariantRules } from './rules.ts';
 
 /**
  * A late attempt may create a machine in the moment in which its agent's workflow proves that nothing is left, and
@@ -47,12 +47,13 @@ function agentsClosedAt({ workflows }: Account): ReadonlyMap<string, number> {
 export function noLeak(account: Account, { limits: { audit } }: InvariantRules): Breach[] {
   const { until, quietFrom } = account;
   const open = openWorkflows(account);
+  const adopted = adoptedOwners(account);
   const closedAt = agentsClosedAt(account);
   const inTimeMs = audit.newbornMs + 2 * (audit.everyMs + audit.confirmMs) + audit.repairsMs;
   // Whoever looks once cannot know whether the next audit will remove it; one that is due by now has failed.
   const atOnceMs = quietFrom === undefined ? audit.newbornMs + 2 * audit.everyMs : audit.newbornMs;
   return ownedThings(account).flatMap(({ subject, what, owner, from, until: gone }) => {
-    if (open.has(owner)) return [];
+    if (open.has(owner) || adopted.has(owner)) return [];
     const breach = (message: string): Breach[] => [{ invariant: 'noLeak', at: from, subject, message }];
     if (gone === undefined) {
       return until - from < atOnceMs

@@ -25,6 +25,17 @@ export function openWorkflows({ workflows }: Account): ReadonlySet<string> {
   return new Set(workflows.filter(({ runs }) => runs.at(-1)?.status === 'running').map(({ id }) => id));
 }
 
+/**
+ * Owners whose machine somebody else made their own, by overwriting its tags. Once no workflow of ours is open for it, it
+ * is left alone, and with it the parts that it holds: only exact tags may lead to a deletion.
+ */
+export function adoptedOwners({ disturbances, resources }: Account): ReadonlySet<string> {
+  const altered = new Set(
+    disturbances.filter(({ kind }) => kind === 'tagsAltered').map(({ subject }) => subject.toLowerCase()),
+  );
+  return new Set(resources.filter(({ id }) => altered.has(id.toLowerCase())).map(({ owner }) => owner));
+}
+
 /** Owners of what was planted on purpose: no agent of theirs was ever asked for. */
 export function plantedOwners({ disturbances, resources, registrations }: Account): ReadonlySet<string> {
   const planted = new Set(

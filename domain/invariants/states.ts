@@ -1,7 +1,7 @@
 import { legalTransitions as legal, type AgentState } from '../agent-state.ts';
 import type { AgentLimits } from '../limits.ts';
 import type { Account, Breach, ResourceLife } from './account.ts';
-import type { InvariantRules } from './rules.ts';
+import { adoptedOwners, type InvariantRules } from './rules.ts';
 
 /** How long a deletion, a cancellation and their discovery may take on top of a limit; milliseconds. */
 const slackMs = 45 * 60_000;
@@ -62,8 +62,9 @@ function longJobs({ jobs, until, quietFrom = Infinity }: Account, limits: AgentL
 
 function longMachines(account: Account, limits: AgentLimits): Breach[] {
   const { provisionMs, connectMs, lifetimeMs, returnMs } = limits;
+  const adopted = adoptedOwners(account);
   return account.resources.flatMap((machine) => {
-    if (machine.kind !== 'machine') return [];
+    if (machine.kind !== 'machine' || adopted.has(machine.owner)) return [];
     const { connected, served } = historyOf(machine, account);
     const waited = connected ? lifetimeMs : connectMs;
     const worked = served ? longestLease(limits) : 0;
