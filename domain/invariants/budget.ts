@@ -1,4 +1,7 @@
 import type { Account, Breach } from './account.ts';
+import type { InvariantRules } from './rules.ts';
+
+const minuteMs = 60_000;
 
 const createOperation = 'VirtualMachines_CreateOrUpdate';
 
@@ -20,9 +23,21 @@ const agentsPerPlace = 3;
 /** Agents that need no reason, so that short runs are not judged by a single one. */
 const otherAgents = 5;
 
+/**
+ * Calls of one operation. An agent looks at its long-running operations, a pool and the auditor look around now and
+ * then, developers and the tools of tests call too; what calls without end or without waiting goes beyond all of them.
+ */
+const callsOfOneOperation = { perAgent: 60, perJob: 20, perPoolMinute: 5, others: 200 } as const;
+
+/** The observer's lists: one of each per pool and look. */
+const observed: ReadonlySet<string> = new Set(['Agents_List', 'JobRequests_List']);
+
+/** Observers of one pool at a time: one that is taken for dead may still look beside the next. */
+const observersOfPool = 2;
+
 /** Calls and agents stay in proportion to what was asked for. */
-export function budget(account: Account): Breach[] {
-  return [...createCalls(account), ...agentsAskedFor(account)];
+export function budget(account: Account, rules: InvariantRules): Breach[] {
+  return [...createCalls(account), ...callsOfEach(account, rules), ...agentsAskedFor(account)];
 }
 
 function createCalls({ calls, workflows, until }: Account): Breach[] {
@@ -37,6 +52,21 @@ function createCalls({ calls, workflows, until }: Account): Breach[] {
       ? [breach(`${calls.mostCreatesInOneSecond} create calls left in one second, at most ${mostCreatesInOneSecond}.`)]
       : []),
   ];
+}
+
+function callsOfEach(account: Account, { limits: { observer } }: InvariantRules): Breach[] {
+  const { calls, workflows, pools, jobs, from, until } = account;
+  const { perAgent, perJob, perPoolMinute, others } = callsOfOneOperation;
+  const agents = workflows.filter(({ type }) => type === 'agent').length;
+  const poolMinutes = (pools.length * (until - from)) / minuteMs;
+  const looks = observersOfPool * (minuteMs / Math.min(observer.intervalMs, observer.idleIntervalMs));
+  return Object.entries(calls?.byOperation ?? {}).flatMap(([operation, count]) => {
+    const perMinute = perPoolMinute + (observed.has(operation) ? looks : 0);
+    const most = Math.ceil(perAgent * agents + perJob * jobs.length + perMinute * poolMinutes + others);
+    if (count <= most) return [];
+    const message = `${count} calls for ${agents} agents in ${Math.round(poolMinutes)} pool minutes, at most ${most}.`;
+    return [{ invariant: 'budget', at: until, subject: operation, message }];
+  });
 }
 
 /** Each agent has a reason: a job, a place of standby, or another agent that failed or was taken away. */
