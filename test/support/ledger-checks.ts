@@ -58,17 +58,6 @@ export async function registrationsLeft(stack: Stack): Promise<string[]> {
   return [...alive].filter((name) => !name.includes('-placeholder-'));
 }
 
-/** Most machines that existed at the same moment. */
-export async function mostMachines(stack: Stack): Promise<number> {
-  let now = 0;
-  let most = 0;
-  for (const { event } of await stack.ledger('machine')) {
-    if (event === 'createAccepted') most = Math.max(most, ++now);
-    if (event === 'deleted' || event === 'evicted') now--;
-  }
-  return most;
-}
-
 /** Calls of the controller by operation name. */
 export async function controllerCalls(stack: Stack): Promise<Record<string, number>> {
   const counts: Record<string, number> = {};

@@ -1,7 +1,8 @@
 import { createServer, type Server } from 'node:http';
+import { breachesOf } from '../support/account/breaches.ts';
 import { embeddedPool, queueJobs } from '../support/embedded-pool.ts';
 import { freePort } from '../support/engine-process.ts';
-import { brokenPromises, jobEvents, registrationsLeft, resourcesLeft } from '../support/ledger-checks.ts';
+import { jobEvents, registrationsLeft, resourcesLeft } from '../support/ledger-checks.ts';
 import { eventually } from '../support/eventually.ts';
 import { processNames, startStack, type ProcessName, type Stack } from '../support/stack.ts';
 
@@ -73,7 +74,7 @@ describe.each([...processNames])('the %s, killed', (victim: ProcessName) => {
         expect(await registrationsLeft(stack)).toEqual([]);
         expect([...jobs.values()].every((events) => events.some(({ event }) => event === 'finished'))).toBe(true);
       }, 2 * minute);
-      expect(await brokenPromises(stack)).toEqual([]);
+      expect(await breachesOf(stack)).toEqual([]);
     },
   );
 });
