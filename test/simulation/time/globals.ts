@@ -163,6 +163,7 @@ function install(): void {
 
   // From Node's thread pool a key would come at a moment that no seed decides.
   const generateKeyPair = crypto.generateKeyPair as unknown as (...given: unknown[]) => void;
+  const realKeyPair: (...given: unknown[]) => unknown = promisify(generateKeyPair);
   const simulated = (...given: unknown[]) => {
     if (timeline === undefined) return generateKeyPair(...given);
     const { publicKey, privateKey } = nextKeyPair();
@@ -170,9 +171,7 @@ function install(): void {
   };
   Object.defineProperty(simulated, promisify.custom, {
     value: (...given: unknown[]) =>
-      timeline === undefined
-        ? (promisify(generateKeyPair as never) as (...all: unknown[]) => Promise<unknown>)(...given)
-        : Promise.resolve(nextKeyPair()),
+      timeline === undefined ? (realKeyPair(...given) as Promise<unknown>) : Promise.resolve(nextKeyPair()),
   });
   crypto.generateKeyPair = simulated as unknown as typeof crypto.generateKeyPair;
   syncBuiltinESMExports();

@@ -27,7 +27,7 @@ export function createLink(timeline: Timeline, chance: Chance, longestMs: () => 
           // The other side is nobody's process.
           void outside(async () => effect()).then(
             (value) => hear(() => resolve(value)),
-            (error: unknown) => hear(() => reject(error as Error)),
+            (error: unknown) => hear(() => reject(error)),
           );
         });
       });
@@ -46,7 +46,7 @@ export function withTimeout<T>(promise: Promise<T>, ms: number, error: () => Err
       },
       (failure: unknown) => {
         clearTimeout(timer);
-        reject(failure as Error);
+        reject(failure);
       },
     );
   });

@@ -80,7 +80,7 @@ export class Workers implements WorkerPool {
     const run = (): void => inProcess(worker, () => this.attempt(activities, task));
     const later = (at: number): void =>
       void this.timeline.at(at, () => whenAwake(worker, this.timeline.now(), later, run));
-    whenAwake(worker, this.timeline.now(), later, run);
+    void whenAwake(worker, this.timeline.now(), later, run);
   }
 
   private activitiesOf(worker: Process): Record<string, Activity> | undefined {
@@ -234,7 +234,7 @@ class Heartbeats {
 }
 
 function environment(info: object): MockActivityEnvironment {
-  return new MockActivityEnvironment({ attempt: 1, ...info }, { logger: mute as never });
+  return new MockActivityEnvironment({ attempt: 1, ...info }, { logger: mute });
 }
 
 function oneLine(error: unknown): string {
