@@ -105,19 +105,20 @@ timeSkippingSuite()('an audit', (stage) => {
     expect(historyLength).toBeLessThan(15);
   });
 
-  test('repairs what two looks show, a minute apart, the oldest first', async () => {
+  test('repairs what two looks show, a minute apart', async () => {
     const { calls, report } = await audited([
       [remains(2), remains(1), remains(3)],
       [remains(1), remains(2)],
     ]);
-    expect(await report()).toMatchObject({
-      outcome: 'repaired',
-      repairs: [
-        { kind: 'machineWithoutWorkflow', subject: remains(1).subject, outcome: 'done' },
-        { kind: 'machineWithoutWorkflow', subject: remains(2).subject, outcome: 'done' },
-      ],
-    });
-    expect(calls).toEqual(['look', 'look', `remove ${remains(1).agent}`, `remove ${remains(2).agent}`]);
+    const { outcome, repairs } = await report();
+    expect(outcome).toBe('repaired');
+    // They begin with the oldest, and go on side by side: which ends first, nobody says.
+    expect(repairs.toSorted((one, other) => (one.subject < other.subject ? -1 : 1))).toMatchObject([
+      { kind: 'machineWithoutWorkflow', subject: remains(1).subject, outcome: 'done' },
+      { kind: 'machineWithoutWorkflow', subject: remains(2).subject, outcome: 'done' },
+    ]);
+    expect(calls.slice(0, 2)).toEqual(['look', 'look']);
+    expect(calls.slice(2).toSorted()).toEqual([`remove ${remains(1).agent}`, `remove ${remains(2).agent}`]);
   });
 
   test('that finds nothing the second time does nothing', async () => {
