@@ -19,7 +19,7 @@ let folder: string;
 const lines: string[] = [];
 
 beforeAll(() => {
-  runner = createRunner({ workers: 2, runtime, silentMs: 1_500, longestMs: 4_000 });
+  runner = createRunner({ workers: 2, runtime, silentMs: 3_000, longestMs: 12_000 });
   folder = mkdtempSync(join(tmpdir(), 'odp-simulate-'));
 });
 afterAll(async () => {
@@ -89,8 +89,8 @@ describe('a run', () => {
     [900, 'threw', /the runtime is broken/],
     [901, 'crashed', /ended with code 3/],
     [902, 'crashed', /ended by SIGKILL/],
-    [903, 'hung', /no progress for 1\.5 s/],
-    [904, 'hung', /not over after 4 s/],
+    [903, 'hung', /no progress for 3 s/],
+    [904, 'hung', /not over after 12 s/],
   ] as const)('that goes wrong is a failure of its seed: %i %s', async (seed, ending, message) => {
     const result = await runner.run({ ...scheduleOf(3), seed });
     expect(result.ending).toBe(ending);

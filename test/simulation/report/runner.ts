@@ -132,11 +132,12 @@ export function createRunner({ workers, runtime, silentMs = 120_000, longestMs =
       };
       const alive = () => {
         clearTimeout(silent);
-        silent = setTimeout(() => hang(`It showed no progress for ${silentMs / 1_000} s.`), silentMs);
+        // How long a process takes to load says something about the machine, not about the run.
+        if (slot.ready) silent = setTimeout(() => hang(`It showed no progress for ${silentMs / 1_000} s.`), silentMs);
       };
       const hear = (message: ChildMessage) => {
-        alive();
         if (message.kind === 'ready') slot.ready = true;
+        alive();
         if (message.kind === 'ready' || message.id !== id) return;
         switch (message.kind) {
           case 'lines':
