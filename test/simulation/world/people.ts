@@ -90,6 +90,10 @@ export function createPeople(world: World): People {
   const newest = new Map<string, object>();
 
   /** Applies until the document is accepted, or found wrong, or another verb is newer. */
+  /** First runs of pools whose deletion has begun. */
+  const ended = new Set<string>();
+  const lifeOf = (workflowId: string): string => engine.runs.get(workflowId)?.at(-1)?.firstRunId ?? '';
+
   async function apply(pool: string, document: unknown): Promise<void> {
     const mine = {};
     newest.set(pool, mine);
@@ -114,8 +118,9 @@ export function createPeople(world: World): People {
         });
       }
       await engine.update(workflowId, 'apply', [{ document }], id);
-      people.deleted.delete(pool);
-      const life = engine.runs.get(workflowId)?.at(-1)?.firstRunId ?? '';
+      const life = lifeOf(workflowId);
+      // A document that was accepted just before the deletion brings nothing back.
+      if (!ended.has(life)) people.deleted.delete(pool);
       people.accepted.push({ pool, sentAt, at: timeline.now(), document, life });
       if (updateIds.uniform() < sentAgain) await repeat(workflowId, life, document, id);
     });
@@ -138,6 +143,7 @@ export function createPeople(world: World): People {
     await told(`delete ${pool}`, async () => {
       await engine.update(workflowIds.pool(pool), 'delete', [], id);
       people.deleted.set(pool, at);
+      ended.add(lifeOf(workflowIds.pool(pool)));
     });
   }
 
