@@ -31,6 +31,7 @@ const properties = ['properties'] as const;
 const agentProfile = [...properties, 'agentProfile'] as const;
 const organizationProfile = [...properties, 'organizationProfile'] as const;
 const fabricProfile = [...properties, 'fabricProfile'] as const;
+const operatorProfile = [...properties, 'operatorProfile'] as const;
 
 /** The table. A version that learns one of these deletes its row and nothing else here. */
 export const notSupported: readonly NotSupported[] = [
@@ -196,6 +197,69 @@ export const notSupported: readonly NotSupported[] = [
         'networkProfile',
         'subnetId',
       ]),
+  },
+  {
+    property: 'properties.operatorProfile.recycle',
+    refused: '`Reimage`',
+    reason: 'Machines are always replaced yet. Use Replace, or remove it.',
+    find: ({ document }) =>
+      found(document.properties.operatorProfile?.recycle === 'Reimage', [...operatorProfile, 'recycle']),
+  },
+  {
+    property: 'properties.operatorProfile.park',
+    refused: '`true`',
+    reason: 'Machines are not parked yet. Remove it.',
+    find: ({ document }) => found(document.properties.operatorProfile?.park, [...operatorProfile, 'park']),
+  },
+  {
+    property: 'properties.operatorProfile.spot',
+    refused: 'any value',
+    reason: 'Machines have the regular priority yet. Remove it.',
+    with: ['properties.operatorProfile.spot.'],
+    find: ({ document }) => found(document.properties.operatorProfile?.spot, [...operatorProfile, 'spot']),
+  },
+  {
+    property: 'properties.operatorProfile.zones',
+    refused: 'any item',
+    reason: 'Machines are not placed in zones yet. Remove it.',
+    find: ({ document }) => found(document.properties.operatorProfile?.zones, [...operatorProfile, 'zones']),
+  },
+  {
+    property: 'properties.operatorProfile.regions',
+    refused: 'any item',
+    reason: 'Machines are in the location of the pool only yet. Remove it.',
+    with: ['properties.operatorProfile.regions[].'],
+    find: ({ document }) => found(document.properties.operatorProfile?.regions, [...operatorProfile, 'regions']),
+  },
+  {
+    property: 'properties.operatorProfile.proxy',
+    refused: 'any value',
+    reason:
+      "Agents reach Azure DevOps without a proxy yet. Remove it, or set the image's own VSTS_AGENT_INPUT_PROXYURL.",
+    with: ['properties.operatorProfile.proxy.'],
+    find: ({ document }) => found(document.properties.operatorProfile?.proxy, [...operatorProfile, 'proxy']),
+  },
+  {
+    property: 'properties.operatorProfile.outbound',
+    refused: 'any value',
+    reason: 'No network is made for a pool yet. Remove it, and restrict the subnet.',
+    with: ['properties.operatorProfile.outbound.'],
+    find: ({ document }) => found(document.properties.operatorProfile?.outbound, [...operatorProfile, 'outbound']),
+  },
+  {
+    property: 'properties.operatorProfile.retainedFailures',
+    refused: 'any value',
+    reason: 'Machines that failed are always removed yet. Remove it.',
+    with: ['properties.operatorProfile.retainedFailures.'],
+    find: ({ document }) =>
+      found(document.properties.operatorProfile?.retainedFailures, [...operatorProfile, 'retainedFailures']),
+  },
+  {
+    property: 'properties.operatorProfile.retryLostJobs',
+    refused: '`true`',
+    reason: 'A job that lost its machine is not run again yet. Remove it.',
+    find: ({ document }) =>
+      found(document.properties.operatorProfile?.retryLostJobs, [...operatorProfile, 'retryLostJobs']),
   },
 ];
 

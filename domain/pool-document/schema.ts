@@ -2,19 +2,23 @@ import { z } from 'zod';
 import { int, text } from '../validation/bounded.ts';
 import { agentProfile } from './agent-profile.ts';
 import { fabricProfile } from './fabric-profile.ts';
+import { operatorProfile } from './operator-profile.ts';
 import { organizationProfile } from './organization-profile.ts';
 
 /**
  * The pool document: the ARM resource `Microsoft.DevOpsInfrastructure/pools`, api-version 2025-09-20, property by
- * property. Names, defaults and limits are the product's. `domain/pool-document/rules.ts` holds what concerns several
- * properties at once, `not-supported.ts` what this version cannot do yet.
+ * property, and our own `operatorProfile`. Names, defaults and limits are the product's. `domain/pool-document/rules.ts`
+ * holds what concerns several properties at once, `not-supported.ts` what this version cannot do yet.
  */
 
 /** The resource type that a pool document may carry. */
 export const poolResourceType = 'Microsoft.DevOpsInfrastructure/pools';
 
-/** The api-version whose properties are read. */
+/** The newest of the product's api-versions whose properties are read. */
 export const poolApiVersion = '2025-09-20';
+
+/** The api-version of ours that adds `properties.operatorProfile`. */
+export const operatorApiVersion = '2026-12-01-odp';
 
 const identity = z.strictObject({
   type: z
@@ -51,6 +55,9 @@ const properties = z.strictObject({
     })
     .exactOptional()
     .describe('How the agent runs.'),
+  operatorProfile: operatorProfile
+    .exactOptional()
+    .describe("What only machines in the operator's own subscription can have."),
 });
 
 /** ARM's rules for tags: https://learn.microsoft.com/azure/azure-resource-manager/management/tag-resources */

@@ -1,8 +1,11 @@
 import type { Violation } from '../violation.ts';
 import { arrayAt, propertyPath, valueAt, type PathStep } from '../validation/path.ts';
 
-/** Stable api-versions whose documents are read; each has the properties of the one before it, and more. */
-export const knownApiVersions = ['2024-10-19', '2025-01-21', '2025-09-20'] as const;
+/**
+ * Api-versions whose documents are read; each has the properties of the one before it, and more. The last is ours, the
+ * others are the product's stable ones.
+ */
+export const knownApiVersions = ['2024-10-19', '2025-01-21', '2025-09-20', '2026-12-01-odp'] as const;
 
 /** Properties that came after the first stable api-version; `*` stands for each item of a list. */
 const added: readonly { path: readonly string[]; version: string }[] = [
@@ -15,6 +18,7 @@ const added: readonly { path: readonly string[]; version: string }[] = [
   { path: fabric('networkProfile', 'staticIpAddressCount'), version: '2025-09-20' },
   { path: fabric('networkProfile', 'ipAddresses'), version: '2025-09-20' },
   { path: ['properties', 'runtimeConfiguration'], version: '2025-09-20' },
+  { path: ['properties', 'operatorProfile'], version: '2026-12-01-odp' },
 ];
 
 /** Properties of api-versions that are not read yet, and names that the product's own documentation gets wrong. */
@@ -28,7 +32,6 @@ const explanations: Readonly<Record<string, string>> = {
   provisioningScriptEntryPoint: later('2026-06-02'),
   windowsNvmeDrive: later('2026-06-02'),
   linuxNvmePath: later('2026-06-02'),
-  operatorProfile: later('2026-12-01-odp'),
   tier: 'It existed in api-version 2023-10-30-preview only. Remove it.',
   storageType: "There is no such property. Did you mean 'storageAccountType'?",
 };

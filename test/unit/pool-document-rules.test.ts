@@ -126,7 +126,26 @@ describe('a pool document that breaks one rule is refused with its path and the 
       { 'properties.maximumConcurency': 3 },
       /Did you mean 'maximumConcurrency'/,
     ],
-    ['properties.operatorProfile', 'UnknownProperty', { 'properties.operatorProfile': {} }, /2026-12-01-odp/],
+    [
+      'properties.operatorProfile',
+      'UnknownProperty',
+      { apiVersion: '2025-09-20', 'properties.operatorProfile': {} },
+      /2026-12-01-odp/,
+    ],
+    ...(
+      [
+        ['zones[0]', 'NotAllowedValue', { zones: ['4'] }],
+        ['spot.maximumPrice', 'OutOfRange', { spot: { maximumPrice: 0 } }],
+        ['proxy.url', 'PatternMismatch', { proxy: { url: 'http://user:word@proxy:3128' } }],
+        ['outbound.addressPrefixes[0]', 'PatternMismatch', { outbound: { addressPrefixes: ['10.0.0.0'] } }],
+        ['retainedFailures.count', 'OutOfRange', { retainedFailures: { count: 11 } }],
+        ['regions[0].subnetId', 'Required', { regions: [{ location: 'northeurope' }] }],
+      ] as const
+    ).map(([path, rule, value]): [string, string, Record<string, unknown>] => [
+      `properties.operatorProfile.${path}`,
+      rule,
+      { 'properties.operatorProfile': value },
+    ]),
     ['properties.maximumConcurrency', 'Required', { 'properties.maximumConcurrency': undefined }],
     ['properties.maximumConcurrency', 'OutOfRange', { 'properties.maximumConcurrency': 10_001 }, /1 to 10,000/],
     ['properties.maximumConcurrency', 'WrongType', { 'properties.maximumConcurrency': 2.5 }, /whole number/],

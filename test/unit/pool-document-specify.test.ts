@@ -114,6 +114,11 @@ describe('what is absent has the default of the product', () => {
   });
 });
 
+function subnetOf(region: string): string {
+  const network = `/subscriptions/s/resourceGroups/g/providers/Microsoft.Network/virtualNetworks/${region}`;
+  return `${network}/subnets/agents`;
+}
+
 test("the agent pool is named by the organisation's alias, else the profile's, else the pool's name", () => {
   const profileAlias = { 'properties.organizationProfile.alias': 'profile' };
   expect(specificationOf(profileAlias).organization.agentPoolName).toBe('profile');
@@ -250,6 +255,20 @@ describe('what this version cannot do is refused, never ignored', () => {
       `${fabric}.networkProfile.staticIpAddressCount`,
       { [`${fabric}.networkProfile.staticIpAddressCount`]: 1 },
     ],
+    ...Object.entries({
+      recycle: 'Reimage',
+      park: true,
+      spot: {},
+      zones: ['1'],
+      regions: [{ location: 'northeurope', subnetId: subnetOf('northeurope') }],
+      proxy: { url: 'http://proxy.contoso.com:3128' },
+      outbound: { serviceTags: ['AzureDevOps'] },
+      retainedFailures: { count: 1 },
+      retryLostJobs: true,
+    }).map(([name, value]): [string, string, Record<string, unknown>] => {
+      const path = `properties.operatorProfile.${name}`;
+      return [path, path, { 'properties.operatorProfile': { [name]: value } }];
+    }),
   ];
   test.each(cases)('%s at %s', (row, path, changes) => {
     expect(notSupported.map(({ property }) => property)).toContain(row);
