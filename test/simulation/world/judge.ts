@@ -156,9 +156,12 @@ async function poolAccounts({ schedule, world, people }: Trial): Promise<PoolAcc
   const { engine } = world;
   const accounts: PoolAccount[] = [];
   for (const { name } of schedule.pools) {
-    const run = engine.openRun(`pool/${name}`);
-    // A query waits for the task that is under way, and nothing moves unless time does.
-    while (run?.task === 'started') await world.timeline.run(world.timeline.now() + 5);
+    let run = engine.openRun(`pool/${name}`);
+    // A query waits for the task that is under way, and nothing moves unless time does. It may end by a new run.
+    while (run?.task === 'started') {
+      await world.timeline.run(world.timeline.now() + 5);
+      run = engine.openRun(`pool/${name}`);
+    }
     const asked = run && run.committed.length > 0 && !run.replayFailure;
     const view = asked ? ((await engine.query(run.workflowId, 'view')) as PoolView) : undefined;
     const deletedAt = people.deleted.get(name);
