@@ -16,6 +16,7 @@ import type { Installation } from '../domain/installation.ts';
 import { taskQueues } from '../domain/names.ts';
 import { createActivities } from './activities.ts';
 import { keepAuditSchedule } from './audit-schedule.ts';
+import { deploymentOf } from './deployment.ts';
 import { installLogger } from './logger.ts';
 import { readSecret } from './secrets.ts';
 
@@ -50,6 +51,7 @@ export interface WorkersOptions {
 /** Starts the workers of one installation in this process. */
 export async function startWorkers(installation: Installation, options: WorkersOptions = {}): Promise<RunningWorkers> {
   installLogger('INFO');
+  const deployment = deploymentOf(process.env);
   trust(installation.azure.caCertificateFile);
   const connection = await NativeConnection.connect(await connectionOptions(installation.engine));
   const { namespace } = installation.engine;
@@ -62,6 +64,7 @@ export async function startWorkers(installation: Installation, options: WorkersO
     shutdownGraceTime: '10s',
     shutdownForceTime: '30s',
     interceptors: { activity: options.activityInterceptors ?? [] },
+    ...(deployment === undefined ? {} : { workerDeploymentOptions: deployment }),
   } as const;
   const workflows: WorkerOptions = {
     ...shared,

@@ -162,8 +162,8 @@ async function poolAccounts({ schedule, world, people }: Trial): Promise<PoolAcc
       await world.timeline.run(world.timeline.now() + 5);
       run = engine.openRun(`pool/${name}`);
     }
-    const asked = run && run.committed.length > 0 && !run.replayFailure;
-    const view = asked ? ((await engine.query(run.workflowId, 'view')) as PoolView) : undefined;
+    const asked = run !== undefined && run.committed.length > 0 && !run.replayFailure;
+    const view = asked ? ((await engine.query(`pool/${name}`, 'view')) as PoolView) : undefined;
     const deletedAt = people.deleted.get(name);
     accounts.push({
       name,
