@@ -8,6 +8,7 @@ import { foreignUntouched, noEarlyClose, noLeak } from './leaks.ts';
 import { liveness } from './liveness.ts';
 import { defaultRules, type Invariant, type InvariantRules } from './rules.ts';
 import { legalTransitions, timeLimits } from './states.ts';
+import { wanted } from './wanted.ts';
 
 /** What must hold in every installation, whatever happens to it. */
 export const invariants: readonly Invariant[] = [
@@ -71,6 +72,12 @@ export const invariants: readonly Invariant[] = [
     needs: 'run',
     check: budget,
     promise: 'Calls stay in proportion to agents, and agents to jobs and standby.',
+  },
+  {
+    name: 'wanted',
+    needs: 'run',
+    check: wanted,
+    promise: 'An agent is asked for only when a job waits or standby wants one, and no free agent is there for it.',
   },
   {
     name: 'conservation',
