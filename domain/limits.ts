@@ -23,7 +23,10 @@ export interface AgentLimits {
    * heartbeat says. The activities heartbeat every five seconds.
    */
   heartbeatMs: number;
-  /** Longest time that deregistering and deleting may take before an operator is told; it is then tried again. */
+  /**
+   * Longest time that deregistering and deleting may take before an operator is told; it is then tried again. A deletion
+   * that Azure has lost is begun anew after five minutes, so less than that would never get there.
+   */
   returnMs: number;
   /** An agent that was online and is silent this long, without a job, is replaced. */
   offlineMs: number;

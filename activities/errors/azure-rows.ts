@@ -95,6 +95,8 @@ export const azureRows: readonly ServiceRow[] = [
       'AttachDiskWhileBeingDetached',
       'ReferencedResourceNotProvisioned',
       'InUseSubnetCannotBeDeleted',
+      // Its machine is still being deleted: the interface goes a moment later.
+      'NicInUse',
     ],
     calls: changes,
     code: 'AnotherOperationInProgress',

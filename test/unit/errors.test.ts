@@ -53,6 +53,7 @@ describe('the error table', () => {
 
   test.each([
     [{ status: 409, codes: ['AnotherOperationInProgress'] }, 'AnotherOperationInProgress'],
+    [{ status: 400, codes: ['NicInUse'] }, 'AnotherOperationInProgress'],
     [{ status: 400, codes: ['NicReservedForAnotherVm'] }, 'NetworkInterfaceReserved'],
     [{ status: 409, codes: ['Conflict'] }, 'Conflict'],
     [{ status: 503, codes: [] }, 'AzureUnavailable'],
