@@ -1,6 +1,12 @@
 import { condition, log, setCurrentDetails, setHandler, sleep } from '@temporalio/workflow';
 import type { AuditCounts } from '../domain/audit/compare.ts';
-import { isRemains, type Finding, type Mending, type Remains } from '../domain/audit/finding.ts';
+import {
+  isRemains,
+  type Finding,
+  type Mending,
+  type Remains,
+  type WorkflowWithoutPart,
+} from '../domain/audit/finding.ts';
 import { confirmationMs, planRepairs, type RepairPlan } from '../domain/audit/plan.ts';
 import type { AuditInput, AuditLook, AuditPhase, AuditRepair, AuditReport, AuditView } from '../domain/audit/report.ts';
 import { auditLooks, auditRepairs, priorities } from './activity-profiles.ts';
@@ -147,9 +153,9 @@ class Audit {
     };
     switch (mending.kind) {
       case 'workflowWithoutMachine':
-        return await this.tried(mending, async () => ({
-          outcome: (await retireAgent(mending.pool, mending.agent, 'its machine is gone')) ? 'done' : 'notNeeded',
-        }));
+        return await this.retire(mending, 'its machine is gone');
+      case 'workflowWithoutRegistration':
+        return await this.retire(mending, 'its registration is gone from Azure DevOps');
       case 'tagsAltered':
         return await this.tried(mending, () => auditRepairs.restoreTags.executeWithOptions(options, [mending]));
       case 'leaseWithoutJob':
@@ -157,6 +163,12 @@ class Audit {
       case 'jobWithoutLease':
         return await this.tried(mending, () => auditRepairs.tellAgent.executeWithOptions(options, [mending]));
     }
+  }
+
+  private async retire(mending: WorkflowWithoutPart, reason: string): Promise<AuditRepair> {
+    return await this.tried(mending, async () => ({
+      outcome: (await retireAgent(mending.pool, mending.agent, reason)) ? 'done' : 'notNeeded',
+    }));
   }
 
   private async tried(

@@ -28,7 +28,7 @@ export interface Comparison {
   omitted: { deleting: number; mending: number };
 }
 
-/** States in which an agent's machine exists. While it is provisioned, or returned, a list may or may not show it. */
+/** States in which an agent has a machine and a registration. While it is provisioned, or returned, a list may or may not show them. */
 const statesWithMachine: readonly (AgentState | undefined)[] = ['Starting', 'Ready', 'Allocated'];
 
 /** Machines asked for one by one in one look; an empty list must not turn into hundreds of calls. */
@@ -61,6 +61,7 @@ export function compare(listing: Listing, findingsMax: number): Comparison {
   const all = [
     ...(listing.complete ? remains(listing, owned, openAgents) : []),
     ...withoutMachine(listing),
+    ...withoutRegistration(listing),
     ...altered(listing, strangers, openAgents),
     ...leasesWithoutJob(listing),
     ...(listing.workflowsComplete ? jobsWithoutLease(listing, openAgents) : []),
@@ -139,6 +140,24 @@ function withoutMachine({ agents, asked }: Listing): Finding[] {
       ? [{ kind: 'workflowWithoutMachine' as const, subject: workflowId, pool, agent, since: startedAt }]
       : [],
   );
+}
+
+/**
+ * Agents that no agent pool of their pool knows. The observer tells an agent that its registration is gone when it saw it
+ * before; one that went while no observer looked is seen by nobody else. An agent that a job names is there.
+ */
+function withoutRegistration({ agents, agentPools, asked }: Listing): Finding[] {
+  const poolsOf = Map.groupBy(agentPools, ({ pool }) => pool);
+  return agents.flatMap(({ workflowId, pool, agent, state, startedAt }) => {
+    const pools = poolsOf.get(pool) ?? [];
+    const known = pools.some(
+      ({ registrations, unfinished }) =>
+        registrations.some(({ name }) => name === agent) || unfinished.some((job) => job.agent === agent),
+    );
+    const expected = statesWithMachine.includes(state) && asked[workflowId]?.found !== 'gone';
+    if (pools.length === 0 || known || !expected) return [];
+    return [{ kind: 'workflowWithoutRegistration' as const, subject: workflowId, pool, agent, since: startedAt }];
+  });
 }
 
 /** Resources of open agents, known by their names or by the id that their workflow has, without all of our tags. */

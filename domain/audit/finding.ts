@@ -6,6 +6,7 @@ export const findingKinds = [
   'partWithoutMachine',
   'registrationWithoutMachine',
   'workflowWithoutMachine',
+  'workflowWithoutRegistration',
   'tagsAltered',
   'leaseWithoutJob',
   'jobWithoutLease',
@@ -33,9 +34,9 @@ export interface Remains extends Common {
   agentPools: AgentPoolReference[];
 }
 
-/** Its machine is gone, so it should return. */
-export interface WorkflowWithoutMachine extends Common {
-  kind: 'workflowWithoutMachine';
+/** Its machine is gone, or its registration: nothing can reach it any more, so it should return. */
+export interface WorkflowWithoutPart extends Common {
+  kind: 'workflowWithoutMachine' | 'workflowWithoutRegistration';
   agent: string;
 }
 
@@ -66,7 +67,7 @@ export interface JobWithoutLease extends Common, AgentPoolReference {
 export type Finding = Remains | Mending;
 
 /** What is put right without deleting anything. */
-export type Mending = WorkflowWithoutMachine | TagsAltered | LeaseWithoutJob | JobWithoutLease;
+export type Mending = WorkflowWithoutPart | TagsAltered | LeaseWithoutJob | JobWithoutLease;
 
 /** Whether repairing it deletes something. */
 export function isRemains(finding: Finding): finding is Remains {

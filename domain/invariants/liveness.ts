@@ -1,4 +1,5 @@
 import type { Account, Breach, PoolAccount, WorkflowLife } from './account.ts';
+import { lateJobs } from './late-jobs.ts';
 import { openWorkflows, type InvariantRules } from './rules.ts';
 
 /**
@@ -13,6 +14,7 @@ export function liveness(account: Account, rules: InvariantRules): Breach[] {
       pool.deletedAt === undefined ? standing(account, pool, open) : deleted(account, pool, open),
     ),
     ...jobs(account),
+    ...lateJobs(account, account.quietFrom, rules),
     ...leases(account, open, rules),
     ...organizations(account, open),
   ];

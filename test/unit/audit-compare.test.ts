@@ -146,10 +146,40 @@ describe('an agent whose machine the list does not show', () => {
       [`agent/build/${agent(n)}`]: { resourceId: resource(n).id, found: is },
     });
     const asked = { ...answer(1, 'gone'), ...answer(2, 'altered'), ...answer(3, 'there') };
-    expect(found({ agents, asked })).toEqual([
+    const agentPools = [agentPool({ registrations: [1, 2, 3, 4].map((n) => registration(n)) })];
+    expect(found({ agents, agentPools, asked })).toEqual([
       expect.objectContaining({ kind: 'tagsAltered', subject: resource(2).id, owner: `agent/build/${agent(2)}` }),
       expect.objectContaining({ kind: 'workflowWithoutMachine', subject: `agent/build/${agent(1)}` }),
     ]);
+  });
+});
+
+describe('an agent that Azure DevOps does not know', () => {
+  const agents = [openAgent(1), openAgent(2)];
+  const machines = [resource(1), resource(2)];
+
+  test('is one that no agent pool of its pool lists', () => {
+    const agentPools = [agentPool({ registrations: [registration(1)] })];
+    expect(found({ agents, resources: machines, agentPools })).toEqual([
+      expect.objectContaining({ kind: 'workflowWithoutRegistration', subject: `agent/build/${agent(2)}` }),
+    ]);
+    const further = agentPool({ agentPoolId: 8, organization: 'fabrikam', registrations: [registration(2)] });
+    expect(found({ agents, resources: machines, agentPools: [...agentPools, further] })).toEqual([]);
+  });
+
+  test('is none that a job names, none whose agent pool was not listed, and none whose machine is gone too', () => {
+    const held = agentPool({ registrations: [registration(1)], unfinished: [{ ...job(5), agent: agent(2) }] });
+    expect(found({ agents, resources: machines, agentPools: [held] }).map(({ kind }) => kind)).toEqual([
+      'jobWithoutLease',
+    ]);
+    expect(found({ agents, resources: machines, agentPools: [agentPool({ pool: 'other' })] })).toEqual([]);
+    const asked = { [`agent/build/${agent(2)}`]: { resourceId: resource(2).id, found: 'gone' as const } };
+    const without = { agents, resources: machines, agentPools: [agentPool({ registrations: [registration(1)] })] };
+    expect(found({ ...without, asked }).map(({ kind }) => kind)).toEqual(['workflowWithoutMachine']);
+  });
+
+  test.each(['Provisioning', 'PendingReturn'] as const)('is none in the state %s', (state) => {
+    expect(found({ agents: [openAgent(1, state)], agentPools: [agentPool()] })).toEqual([]);
   });
 });
 
@@ -160,7 +190,8 @@ test('a resource of an open agent whose tags tell something else has altered tag
     resource(2),
     resource(2, 'disk', { tags: { [tagNames.installation]: 'home' } }),
   ];
-  expect(found({ agents, resources })).toEqual([
+  const agentPools = [agentPool({ registrations: [registration(1), registration(2)] })];
+  expect(found({ agents, resources, agentPools })).toEqual([
     expect.objectContaining({ kind: 'tagsAltered', subject: resource(2, 'disk').id, agent: agent(2) }),
     expect.objectContaining({ kind: 'tagsAltered', subject: resource(1).id, agent: agent(1) }),
   ]);

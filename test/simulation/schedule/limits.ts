@@ -27,23 +27,26 @@ export function drawLimits(draw: Draw, cloudScale: number): Limits {
   const intervalMs = draw.time(4 * second, 30 * second);
   // Barely enough: some agents come online after they were given up, which is how a zombie begins.
   const impatient = draw.happens(0.1);
+  // As in production, far longer than a pool counts on an agent: whoever goes on counting on it lets jobs wait.
+  const patient = !impatient && draw.happens(0.15);
   const often = draw.happens(0.6);
   return {
     agent: {
       connectMs: impatient
         ? Math.round(40 * second * cloudScale) + 2 * intervalMs + 5 * second
-        : Math.round(longest.bootMs * slow) + draw.time(30 * second, 3 * minute),
+        : Math.round(longest.bootMs * slow) +
+          (patient ? draw.time(20 * minute, 45 * minute) : draw.time(30 * second, 3 * minute)),
       leaseMs: draw.happens(0.35) ? draw.time(2 * minute, 30 * minute) : defaultLimits.agent.leaseMs,
       leaseEndMs: draw.time(minute, 6 * minute),
       provisionMs: Math.round(1.2 * longest.createMs * slow) + draw.time(minute, 4 * minute),
       heartbeatMs: draw.time(12 * second, 30 * second),
       returnMs: Math.round(1.2 * longest.deleteMs * slow) + draw.time(minute, 3 * minute),
-      offlineMs: draw.time(minute, 5 * minute),
+      offlineMs: patient ? draw.time(10 * minute, 40 * minute) : draw.time(minute, 5 * minute),
       lifetimeMs: draw.happens(0.15) ? draw.time(20 * minute, 90 * minute) : defaultLimits.agent.lifetimeMs,
     },
     pool: {
       reconcileMs: draw.time(minute, 6 * minute),
-      overdueMs: draw.time(minute, 10 * minute),
+      overdueMs: draw.time(minute, patient ? 3 * minute : 10 * minute),
       signalsPerRun: often ? draw.scaled(20, 200) : draw.scaled(200, 5_000),
       createsPerTurn: draw.scaled(2, 100),
     },
