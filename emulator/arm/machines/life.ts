@@ -44,6 +44,7 @@ export function createMachineLife(state: ArmState, addresses: AddressBook): Mach
       ...(machine.customData === undefined
         ? {}
         : { customData: Buffer.from(machine.customData, 'base64').toString('utf8') }),
+      dataDiskLuns: listAt(objectAt(machine.properties, 'storageProfile'), 'dataDisks').map(({ lun }) => Number(lun)),
     });
   }
 
@@ -80,6 +81,7 @@ export function createMachineLife(state: ArmState, addresses: AddressBook): Mach
 
   function remove(machine: Readonly<MachineRecord>): void {
     halt(machine);
+    state.guest.wipe?.(machine.id);
     state.removeMachine(machine);
     for (const reference of listAt(machine.properties['networkProfile'], 'networkInterfaces')) {
       const nic = state.resources.get(textAt(reference, 'id') ?? '');
@@ -105,6 +107,7 @@ export function createMachineLife(state: ArmState, addresses: AddressBook): Mach
 
   /** A managed disk is swapped for a fresh one; what becomes of the old one is its delete option. */
   function reimage(machine: Readonly<MachineRecord>, customData?: string): void {
+    state.guest.wipe?.(machine.id);
     const storage = objectAt(machine.properties, 'storageProfile') ?? {};
     const shown = objectAt(storage, 'osDisk') ?? {};
     const old = state.resources.get(textAt(objectAt(shown, 'managedDisk'), 'id') ?? '');
