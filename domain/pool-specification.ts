@@ -43,6 +43,8 @@ export interface MachineSpecification {
 export interface DataDiskSpecification {
   /** Number of the disk on its machine. */
   lun: number;
+  /** On Windows; absent: the first that is free after the temporary disk. */
+  driveLetter?: string;
 }
 
 /** The proxy of a pool's agents and jobs. */

@@ -11,7 +11,7 @@ export const agentFolder = '/opt/azure-pipelines-agent';
 export const agentUser = 'AzDevOps';
 
 /** Azure refuses custom data beyond this many bytes before base64. */
-const customDataLimit = 65_535;
+export const customDataLimit = 65_535;
 
 /** The script of the first start; it stays on the machine, for whoever looks into a failure. */
 const scriptPath = '/var/lib/open-devops-pools/bootstrap.sh';
