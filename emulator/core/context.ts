@@ -199,6 +199,8 @@ export interface BootedMachine {
   privateIpAddress: string;
   /** Decoded; absent when the create call had none. */
   customData?: string;
+  /** What `latest` was when it was made; absent for an image that is not of the marketplace. */
+  imageVersion?: string;
   /** Numbers of its data disks. */
   dataDiskLuns?: number[];
 }

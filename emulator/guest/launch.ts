@@ -110,10 +110,10 @@ function simpleCommands(script: string): string[][] {
 }
 
 /**
- * Performs the one edit that first boots make to a file: the machine's own address in place of a mark, `@mark@`, by
- * `sed` in a command or in a script that a command names.
+ * Performs the one edit that first boots make to files: what only the machine knows in place of a mark, `@mark@`, by
+ * `sed` in a command or in a script that a command names. A mark for an address says so, and so does one for a version.
  */
-export function fillAddress(boot: FirstBoot, address: string): void {
+export function fillMarks(boot: FirstBoot, { address, imageVersion }: { address: string; imageVersion: string }): void {
   for (const command of boot.commands) {
     const words = typeof command === 'string' ? [command] : command;
     const texts = words.map((word, index) =>
@@ -121,13 +121,19 @@ export function fillAddress(boot: FirstBoot, address: string): void {
         ? expand(word, words.slice(index + 1))
         : (boot.files.get(posix.normalize(word))?.toString() ?? ''),
     );
-    for (const [, , mark = ''] of texts.join('\n').matchAll(/sed -i ["']?s([/|])(@[\w-]+@)\1/g)) {
-      for (const [path, content] of boot.files) {
-        // A script keeps its own words.
-        if (content.includes(mark) && !content.includes('sed -i')) {
-          boot.files.set(path, Buffer.from(content.toString().replaceAll(mark, address)));
-        }
+    for (const [edit] of texts.join('\n').matchAll(/sed -i .*/g)) {
+      for (const [, , mark = ''] of edit.matchAll(/\bs([/|])(@[\w-]+@)\1/g)) {
+        fill(boot, mark, /version/.test(mark) ? imageVersion : address);
       }
+    }
+  }
+}
+
+function fill(boot: FirstBoot, mark: string, value: string): void {
+  for (const [path, content] of boot.files) {
+    // A script keeps its own words.
+    if (content.includes(mark) && !content.includes('sed -i')) {
+      boot.files.set(path, Buffer.from(content.toString().replaceAll(mark, value)));
     }
   }
 }

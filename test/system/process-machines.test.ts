@@ -77,6 +77,24 @@ test('a command that fails fails its job', async () => {
   expect(errors).toMatch(/error: Build \d+ ended on [0-9a-f]+: failed\./);
 });
 
+test('Ctrl-C cancels the job, and what it started ends', async () => {
+  const stop = new AbortController();
+  const io = testIo({ signals: () => ({ stop: stop.signal, kill: new AbortController().signal }) });
+  const out = (line: string) => {
+    io.out(line);
+    if (line === 'begun') stop.abort();
+  };
+  const script = 'echo begun; sleep 600 & sleep 600';
+  const code = await run(['--installation', installation(), 'job', 'run', '--pool', 'real', script], { ...io, out });
+  expect({ code, output: io.output() }).toEqual({ code: 130, output: 'begun' });
+  await eventually(async () => {
+    const results = (await stack.ledger('job')).flatMap(({ result }) => result ?? []);
+    expect(results).toContain('canceled');
+    expect(await resourcesLeft(stack)).toEqual([]);
+  }, minute);
+  for (const id of await machineIds()) expect(processesOf(id)).toEqual([]);
+});
+
 test('what the job wrote is in the logs of Azure DevOps, with what the machine is', async () => {
   await jobRun('echo written by the job');
   const token = await readFile(stack.cloud.personalAccessTokenFile, 'utf8');
@@ -97,6 +115,7 @@ test('what the job wrote is in the logs of Azure DevOps, with what the machine i
   );
   expect(logs.join('')).toMatch(/Z ##\[group\]Network\n\S+ Private IP address: 10\./);
   expect(logs.join('')).toContain('Size: Standard_D2ads_v5');
+  expect(logs.join('')).toMatch(/Version: canonical\/ubuntu-24_04-lts\/server\/\d+\.\d+\.\d+/i);
   expect(logs.join('')).toMatch(/Z written by the job\n/);
 });
 

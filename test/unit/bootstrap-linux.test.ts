@@ -1,5 +1,14 @@
 import { createServer, type Server } from 'node:http';
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -50,10 +59,12 @@ interface Boot {
   input?: Partial<CustomDataInput>;
   /** What the image brings, by path. */
   image?: Record<string, string>;
+  /** What its cloud tells of the image. */
+  imageVersion?: string;
 }
 
 /** Boots a new machine; answers what can be seen of it then. */
-async function boot({ machine = {}, input = {}, image = {} }: Boot = {}) {
+async function boot({ machine = {}, input = {}, image = {}, imageVersion }: Boot = {}) {
   const specification: MachineSpecification = {
     subscriptionId: 's',
     resourceGroup: 'g',
@@ -97,6 +108,7 @@ async function boot({ machine = {}, input = {}, image = {} }: Boot = {}) {
   const disk = machineFolder(
     path,
     {
+      ...(imageVersion === undefined ? {} : { imageVersion }),
       id: path,
       name: 'abcdef012000001',
       vmSize: specification.vmSize,
@@ -136,7 +148,7 @@ test('an image without the agent fetches it, checks it, and starts it as a unit 
     `fetch the agent from ${url}/agent.tar.gz`,
     'check the SHA-256 of the agent',
     'install the agent',
-    'tell the address of the machine',
+    'tell the address of the machine and the version of its image',
     'start the agent',
     'done',
   ]);
@@ -177,10 +189,8 @@ test('a mirror without the package fails the boot with the exit code of curl', a
 test('every copy of the key but its file is gone, also after a failure', async () => {
   for (const input of [{}, { agentPackage: { url: `${url}/missing` } }]) {
     const machine = await boot({ input });
-    for (const copy of ['lib/waagent/CustomData', 'lib/cloud/instances/emulated/user-data.txt']) {
-      expect(existsSync(dirname(machine.file(`var/${copy}`)))).toBe(true);
-      expect(existsSync(machine.file(`var/${copy}`))).toBe(false);
-    }
+    expect(readdirSync(machine.file('var/lib/waagent'))).toEqual([]);
+    expect(readdirSync(machine.file('var/lib/cloud/instances/emulated'))).toEqual([]);
     expect(statSync(machine.file(`${agentFolder}/.credentials_rsaparams`)).mode & 0o777).toBe(0o600);
     expect(machine.console).not.toContain(key.parameters.d);
   }
@@ -189,6 +199,8 @@ test('every copy of the key but its file is gone, also after a failure', async (
 test('an agent that serves several jobs comes back with its machine', async () => {
   const machine = await boot({ input: { once: false } });
   expect(enabledUnits(machine.path, [unit])).toEqual([unit]);
+  // cloud-init wants its cache at the next start.
+  expect(readdirSync(machine.file('var/lib/cloud/instances/emulated'))).toEqual(['obj.pkl']);
 });
 
 test('an empty data disk is formatted, mounted and entered for the next start', async () => {
@@ -209,6 +221,21 @@ test('a data disk with a filesystem keeps it', async () => {
     image: { 'dev/disk/azure/scsi1/lun3': before },
   });
   expect(machine.text('dev/disk/azure/scsi1/lun3')).toBe(before);
+});
+
+test.each([
+  ['24.04.202511010', '24.04.202511010'],
+  ['latest, where the machine does not know it', undefined],
+])('the version of an image that follows the latest is %s', async (what, imageVersion) => {
+  const reference = { kind: 'marketplace', publisher: 'p', offer: 'o', sku: 's', version: 'latest' } as const;
+  const machine = await boot({
+    input: {
+      image: { name: 'ubuntu', aliases: ['ubuntu'], reference, operatingSystem: 'Linux', buffer: '*' },
+    },
+    ...(imageVersion === undefined ? {} : { imageVersion }),
+  });
+  const [word = ''] = what.split(',');
+  expect(machine.text(`${agentFolder}/.setup_info`)).toContain(`Version: p/o/s/${word}"`);
 });
 
 test('a work folder outside of the agent is made, whatever it is called', async () => {

@@ -15,8 +15,9 @@ export interface AgentFilesInput {
   proxyCredential?: ProxyCredential;
 }
 
-/** Replaced on the machine by its own address, which nobody knows before it runs. */
+/** Replaced on the machine by what nobody knows before it runs: its own address, and what `latest` is. */
 const privateAddressMark = '@private-ip-address@';
+const imageVersionMark = '@image-version@';
 
 /** The agent's own files, in the formats of microsoft/azure-pipelines-agent (ConfigurationStore, RSAParametersSerializable). */
 export function agentFiles({ identity, machine, image, registration, key, proxyCredential }: AgentFilesInput): {
@@ -57,7 +58,7 @@ export function agentFiles({ identity, machine, image, registration, key, proxyC
 }
 
 function describeImage(reference: ImageReference): string {
-  return reference.kind === 'marketplace'
-    ? `Version: ${reference.publisher}/${reference.offer}/${reference.sku}/${reference.version}`
-    : `Version: ${reference.id.split('/').slice(-3).join('/')}`;
+  if (reference.kind !== 'marketplace') return `Version: ${reference.id.split('/').slice(-3).join('/')}`;
+  const { publisher, offer, sku, version } = reference;
+  return `Version: ${publisher}/${offer}/${sku}/${version === 'latest' ? imageVersionMark : version}`;
 }

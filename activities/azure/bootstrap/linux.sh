@@ -16,6 +16,7 @@ set +x
 
 root=${BOOTSTRAP_ROOT:-}
 agent_folder=$root/opt/azure-pipelines-agent
+unit_file=$root/etc/systemd/system/azure-pipelines-agent.service
 data_disk_folder=$root/mnt/storage/sdc
 step='start'
 
@@ -31,12 +32,17 @@ failed() {
 }
 trap 'failed $?' ERR
 
+# A machine that serves more than one job may restart, and its agent with it.
+comes_back() { grep -q '^WantedBy=' "$unit_file"; }
+
 # The key has reached its file. The copies that Azure's agent and cloud-init keep are needed by nobody, whatever comes.
 remove_copies() {
   begin 'remove the copies of the custom data'
   rm -f "$root"/var/lib/waagent/CustomData "$root"/var/lib/waagent/ovf-env.xml \
-    "$root"/var/lib/cloud/instances/*/{user-data.txt,user-data.txt.i,cloud-config.txt,obj.pkl} \
+    "$root"/var/lib/cloud/instances/*/{user-data.txt,user-data.txt.i,cloud-config.txt} \
     "$root"/run/cloud-init/{combined-cloud-config.json,instance-data-sensitive.json}
+  # cloud-init's cache holds the custom data too. Without it the next start looks for the cloud anew.
+  comes_back || rm -f "$root"/var/lib/cloud/instances/*/obj.pkl
 }
 
 # Names and passwords inside a URL.
@@ -156,12 +162,13 @@ make_work_folder() {
   esac
 }
 
-# Nobody knows the machine's own address before it runs.
+# Nobody knows the machine's own address, and which version of its image is the latest, before it runs.
 fill_setup_info() {
-  begin 'tell the address of the machine'
-  local address
+  begin 'tell the address of the machine and the version of its image'
+  local address version
   address=$(hostname -I | cut -d ' ' -f 1)
-  sed -i "s/@private-ip-address@/$address/" "$agent_folder/.setup_info"
+  version=$(cloud-init query ds.meta_data.imds.compute.version 2> /dev/null | tr -cd '[:alnum:]._-') || version=''
+  sed -i "s/@private-ip-address@/$address/; s/@image-version@/${version:-latest}/" "$agent_folder/.setup_info"
 }
 
 # A unit of its own: a job may outlast cloud-init by two days.
@@ -169,10 +176,7 @@ start_agent() {
   begin 'start the agent'
   chown -R "$AGENT_USER:" "$agent_folder"
   systemctl daemon-reload
-  # Where the machine serves more than one job, its agent comes back after a restart.
-  if grep -q '^WantedBy=' "$root/etc/systemd/system/azure-pipelines-agent.service"; then
-    systemctl enable --quiet azure-pipelines-agent.service
-  fi
+  ! comes_back || systemctl enable --quiet azure-pipelines-agent.service
   systemctl start azure-pipelines-agent.service
 }
 

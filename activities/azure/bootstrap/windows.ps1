@@ -168,11 +168,23 @@ function New-WorkFolder([string] $Folder, [string] $User) {
     Write-AgentText '.agent' ($settings | ConvertTo-Json -Compress)
 }
 
-# Nobody knows the machine's own address before it runs.
-function Write-Address {
-    Enter-Step 'tell the address of the machine'
+function Get-ImageVersion {
+    try {
+        $uri = 'http://169.254.169.254/metadata/instance/compute/version?api-version=2021-02-01&format=text'
+        $version = [string] (Invoke-RestMethod -Uri $uri -Headers @{ Metadata = 'true' } -TimeoutSec 10)
+        if ($version -match '^[\w.-]+$') { return $version }
+    } catch {
+        Write-Line 'the machine does not know the version of its image'
+    }
+    return 'latest'
+}
+
+# Nobody knows the machine's own address, and which version of its image is the latest, before it runs.
+function Write-SetupInfo {
+    Enter-Step 'tell the address of the machine and the version of its image'
     $address = Get-NetIPAddress -AddressFamily IPv4 | Where-Object { $_.PrefixOrigin -eq 'Dhcp' } | Select-Object -First 1
-    Write-AgentText '.setup_info' ((Read-AgentText '.setup_info').Replace('@private-ip-address@', $address.IPAddress))
+    $text = (Read-AgentText '.setup_info').Replace('@private-ip-address@', $address.IPAddress)
+    Write-AgentText '.setup_info' $text.Replace('@image-version@', (Get-ImageVersion))
 }
 
 # The account that Azure made gets a password that nobody else knows; the one of the create call was thrown away.
@@ -224,7 +236,7 @@ try {
     Install-Agent $data.agentPackage
     Initialize-DataDisk $data.dataDisk
     New-WorkFolder $data.workFolder $data.user
-    Write-Address
+    Write-SetupInfo
     Start-Agent $data (Reset-Account $data.user)
     Write-Line 'done'
     exit 0

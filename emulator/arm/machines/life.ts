@@ -35,6 +35,9 @@ export function createMachineLife(state: ArmState, addresses: AddressBook): Mach
     ledger.record({ kind: 'machine', at: clock.now(), id: machine.id, event, tags: machine.tags });
 
   function boot(machine: Readonly<MachineRecord>): void {
+    const storage = objectAt(machine.properties, 'storageProfile');
+    const image = objectAt(storage, 'imageReference');
+    const imageVersion = textAt(image, 'publisher') === undefined ? undefined : textAt(image, 'exactVersion');
     state.guest.boot({
       id: machine.id,
       name: machine.name,
@@ -44,7 +47,8 @@ export function createMachineLife(state: ArmState, addresses: AddressBook): Mach
       ...(machine.customData === undefined
         ? {}
         : { customData: Buffer.from(machine.customData, 'base64').toString('utf8') }),
-      dataDiskLuns: listAt(objectAt(machine.properties, 'storageProfile'), 'dataDisks').map(({ lun }) => Number(lun)),
+      ...(imageVersion === undefined ? {} : { imageVersion }),
+      dataDiskLuns: listAt(storage, 'dataDisks').map(({ lun }) => Number(lun)),
     });
   }
 

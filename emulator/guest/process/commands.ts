@@ -11,6 +11,10 @@ case \${1:-} in
   -I) echo "$EMULATED_ADDRESS " ;;
   *) echo "$EMULATED_MACHINE_NAME" ;;
 esac`,
+  // Of what cloud-init knows of its machine, only this.
+  'cloud-init': `
+test "$*" = 'query ds.meta_data.imds.compute.version' && test -n "$EMULATED_IMAGE_VERSION" || exit 1
+echo "$EMULATED_IMAGE_VERSION"`,
   // A disk is a file that knows whether it is formatted.
   blkid: `
 file=\${*: -1}

@@ -18,6 +18,7 @@ const customDataCopies = [
   '/var/lib/waagent/CustomData',
   '/var/lib/cloud/instances/emulated/user-data.txt',
   '/var/lib/cloud/instances/emulated/cloud-config.txt',
+  '/var/lib/cloud/instances/emulated/obj.pkl',
 ];
 
 /** Describes the folder of a machine; makes nothing. */
@@ -32,6 +33,7 @@ export function machineFolder(path: string, machine: BootedMachine, scale: numbe
       TMPDIR: join(path, 'tmp'),
       BOOTSTRAP_ROOT: join(path, 'root'),
       EMULATED_ADDRESS: machine.privateIpAddress,
+      EMULATED_IMAGE_VERSION: machine.imageVersion ?? '',
       EMULATED_MACHINE_FOLDER: path,
       EMULATED_MACHINE_ID: machine.id,
       EMULATED_MACHINE_NAME: machine.name,
