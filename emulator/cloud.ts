@@ -14,8 +14,8 @@ import type { CloudStore } from './core/store.ts';
 import { azureDevOpsAudiences, createTokens } from './entra/tokens.ts';
 import { chooseGuest } from './guest/choose.ts';
 import { createGuest } from './guest/guest.ts';
-import { makeAgentPackage } from './guest/process/agent-package.ts';
-import { createProcessGuest } from './guest/process/guest.ts';
+import { makeAgentPackage } from './guest/process-machines/agent-package.ts';
+import { createProcessGuest } from './guest/process-machines/guest.ts';
 
 /** What a cloud is made with. */
 export interface CloudOptions {

@@ -1,7 +1,7 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { run } from '../../client/cli/run.ts';
-import { processesOf } from '../../emulator/guest/process/kill.ts';
+import { killMachine, processesOf } from '../../emulator/guest/process-machines/kill.ts';
 import { testIo } from '../support/cli-io.ts';
 import { embeddedPool } from '../support/embedded-pool.ts';
 import { eventually } from '../support/eventually.ts';
@@ -29,7 +29,10 @@ beforeAll(async () => {
   await odp.pools.apply(embeddedPool(stack.cloud, 'real'));
 });
 afterAll(async () => {
+  // A stack is killed, and a killed cloud leaves its machines' processes to the next one.
+  const ids = await machineIds();
   await stack.close();
+  ids.forEach(killMachine);
 });
 
 const installation = () => join(stack.folder, 'installation.json');

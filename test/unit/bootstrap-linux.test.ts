@@ -15,8 +15,8 @@ import { dirname, join } from 'node:path';
 import { customData, type CustomDataInput } from '../../activities/azure/custom-data.ts';
 import { createAgentKey, type AgentKey } from '../../activities/azure/key-stock.ts';
 import type { MachineSpecification } from '../../domain/pool-specification.ts';
-import { makeAgentPackage, type AgentPackageFile } from '../../emulator/guest/process/agent-package.ts';
-import { enabledUnits, firstBoot, machineFolder, makeDisk } from '../../emulator/guest/process/folder.ts';
+import { makeAgentPackage, type AgentPackageFile } from '../../emulator/guest/process-machines/agent-package.ts';
+import { enabledUnits, firstBoot, machineFolder, makeDisk } from '../../emulator/guest/process-machines/folder.ts';
 
 /** The bootstrap script as the custom data of a create call brings it, run in a folder. */
 
