@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # First start of a Linux machine: makes it an agent of Azure Pipelines. cloud-init runs this once, as root, after it wrote
-# the agent's files; the values that differ from machine to machine are in the environment. Tested with Ubuntu 22.04 and
-# 24.04 and Debian 12 in mind: nothing beyond what their cloud images bring.
+# the agent's files; the values that differ from machine to machine are in the environment. Made for Ubuntu 22.04 and 24.04
+# and Debian 12: it needs nothing beyond what their cloud images bring.
 #
 #   AGENT_PACKAGE_URL     where an image without the agent's software gets it from, a tar.gz
 #   AGENT_PACKAGE_SHA256  its SHA-256; empty where the installation names none
