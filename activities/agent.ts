@@ -1,6 +1,8 @@
 import { createHash } from 'node:crypto';
 import { activityInfo } from '@temporalio/activity';
 import type { VirtualMachine } from '@azure/arm-compute';
+import { defaultAgentPackages, type AgentPackage } from '../domain/agent-package.ts';
+import type { ProxyCredential } from './azure/bootstrap/proxy-files.ts';
 import type { AzureClients } from './azure/clients.ts';
 import { customData } from './azure/custom-data.ts';
 import { withProgress, type Progress } from './azure/heartbeat.ts';
@@ -32,16 +34,16 @@ import type {
   ReturnOutcome,
 } from './interfaces.ts';
 
-/** The agent's software for images without it. To be kept in step with what Azure DevOps offers at `packages/agent`. */
-const defaultAgentPackageUrl = 'https://download.agent.dev.azure.com/agent/4.264.2/vsts-agent-linux-x64-4.264.2.tar.gz';
-
 /** What the two activities need. */
 export interface AgentActivitiesOptions {
   azure: AzureClients;
   registrar: AgentRegistrar;
   /** Ready-made key pairs; a stock of its own when absent. */
   keys?: KeyStock;
-  agentPackageUrl?: string;
+  /** The agent's software for images without it; by default Microsoft's own. */
+  agentPackage?: AgentPackage;
+  /** Reads a credential that a pool names. Called when a machine is made, and never for another reason. */
+  proxyCredential?(name: string): ProxyCredential;
 }
 
 /** What `provisionAgent` remembers from attempt to attempt. */
@@ -61,7 +63,7 @@ interface Returning {
 
 /** The activities that make and remove an agent: its registration in Azure DevOps and its machine in Azure. */
 export function createAgentActivities(options: AgentActivitiesOptions): AgentActivities {
-  const { azure, registrar, keys = createKeyStock(), agentPackageUrl = defaultAgentPackageUrl } = options;
+  const { azure, registrar, keys = createKeyStock(), agentPackage = defaultAgentPackages.linux } = options;
 
   const provision = async (
     input: ProvisionInput,
@@ -108,6 +110,8 @@ export function createAgentActivities(options: AgentActivitiesOptions): AgentAct
     }
 
     if (image.operatingSystem !== 'Linux') throw notLinux(image);
+    // Before anything is made: a credential that is not there fails here.
+    const proxyCredential = machine.proxy?.credential && options.proxyCredential?.(machine.proxy.credential);
     const key = await keys.take();
     progress.note({ key: key.fingerprint });
     const registration = await classified('Agents_Add', () =>
@@ -119,7 +123,15 @@ export function createAgentActivities(options: AgentActivitiesOptions): AgentAct
       machine,
       image: image.reference,
       tags: machineTags(machine.tags, own, key.fingerprint),
-      customData: customData({ identity, machine, image, registration, key, agentPackageUrl }),
+      customData: customData({
+        identity,
+        machine,
+        image,
+        registration,
+        key,
+        agentPackage,
+        ...(proxyCredential && { proxyCredential }),
+      }),
       sshPublicKey: throwawaySshPublicKey(),
     });
     await azure.pace('writes', machine.subscriptionId, signal);

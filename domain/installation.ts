@@ -87,6 +87,14 @@ const organization = z.strictObject({
   ]),
 });
 
+/** Software of the agent at a place of the operator's own. Its hash is asked for, for nobody else vouches for it. */
+const agentPackage = z.strictObject({
+  url: httpUrl,
+  sha256: line.regex(/^[0-9a-f]{64}$/, 'It must be a SHA-256: 64 hexadecimal digits in lower case.'),
+});
+
+const proxyCredential = z.strictObject({ userName: line, password: secretReference });
+
 const schema = z.strictObject({
   name: z.string().regex(/^[a-z0-9][a-z0-9-]{0,62}$/, {
     error: 'It must have 1 to 63 lower-case letters, digits and hyphens, and begin with a letter or digit.',
@@ -99,6 +107,12 @@ const schema = z.strictObject({
     .default({}),
   // Whether the worker keeps the schedule that audits the installation. Without it, `odp audit run` is the only way.
   audit: z.strictObject({ scheduled: z.boolean().default(true) }).default({ scheduled: true }),
+  // For images that do not bring the agent; without it, Microsoft's own packages.
+  agentPackage: z
+    .strictObject({ linux: agentPackage.exactOptional(), windows: agentPackage.exactOptional() })
+    .exactOptional(),
+  // By the names that pools use for them.
+  proxyCredentials: z.record(line, proxyCredential).exactOptional(),
   limits: limitsSchema().exactOptional(),
 });
 

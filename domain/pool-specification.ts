@@ -33,6 +33,28 @@ export interface MachineSpecification {
   /** At most 20: the product copies no more to a machine. */
   tags: Record<string, string>;
   workFolder: string;
+  /** The pool's data disk; absent: none. */
+  dataDisk?: DataDiskSpecification;
+  /** Absent: none, unless the image names one. */
+  proxy?: ProxySpecification;
+}
+
+/** The empty disk that every machine of a pool brings along, as far as its first start needs it. */
+export interface DataDiskSpecification {
+  /** Number of the disk on its machine. */
+  lun: number;
+  /** On Windows; absent: the first that is free after the temporary disk. */
+  driveLetter?: string;
+}
+
+/** The proxy of a pool's agents and jobs. */
+export interface ProxySpecification {
+  /** Such as `http://proxy.contoso.com:3128`. */
+  url: string;
+  /** Name of an entry of the installation's `proxyCredentials`; never the credential itself. */
+  credential?: string;
+  /** Regular expressions of addresses that are reached directly. */
+  bypass?: string[];
 }
 
 /** A pool as the workflows run it. */

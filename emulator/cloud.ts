@@ -1,6 +1,7 @@
+import { join } from 'node:path';
 import { createArm } from './arm/app.ts';
 import { createAzureDevOps } from './azure-devops/app.ts';
-import { createControl } from './control/app.ts';
+import { agentPackagePath, createControl } from './control/app.ts';
 import { createChance } from './core/chance.ts';
 import type { Addresses, Clock, CloudContext, Handler } from './core/context.ts';
 import { loadIdentity } from './core/facts.ts';
@@ -11,7 +12,10 @@ import { createLedger } from './core/ledger.ts';
 import { createMemoryStore } from './core/store.ts';
 import type { CloudStore } from './core/store.ts';
 import { azureDevOpsAudiences, createTokens } from './entra/tokens.ts';
+import { chooseGuest } from './guest/choose.ts';
 import { createGuest } from './guest/guest.ts';
+import { makeAgentPackage } from './guest/process-machines/agent-package.ts';
+import { createProcessGuest } from './guest/process-machines/guest.ts';
 
 /** What a cloud is made with. */
 export interface CloudOptions {
@@ -26,6 +30,13 @@ export interface CloudOptions {
   addresses?: Addresses;
   /** Whether Azure's rate limits refuse calls. Default true. */
   strictThrottling?: boolean;
+  /** Machines that are processes on this one, by their names; all others are simulated. Needs the real clock. */
+  processMachines?: {
+    /** `*` is any text. */
+    names: string;
+    /** Where each has a folder of its own. */
+    folder: string;
+  };
   /** How long Azure DevOps waits for a sign of life of a job's agent. Default ten minutes. */
   jobLockMs?: number;
 }
@@ -48,6 +59,8 @@ export interface CloudFacts {
   project: string;
   personalAccessToken: string;
   pipeline: string;
+  /** The agent's software for machines that are processes. */
+  agentPackage?: { url: string; sha256: string };
 }
 
 /** Azure and Azure DevOps, embedded. */
@@ -103,7 +116,13 @@ export function createCloud(options: CloudOptions): Cloud {
     ...(options.jobLockMs === undefined ? {} : { jobLockMs: options.jobLockMs }),
     verifyBearer: (authorization) => tokens.verify(authorization, azureDevOpsAudiences) !== undefined,
   });
-  const guest = createGuest(context, azureDevOps.handler);
+  const simulated = createGuest(context, azureDevOps.handler);
+  const { processMachines } = options;
+  const guest =
+    processMachines === undefined
+      ? simulated
+      : chooseGuest(processMachines.names, createProcessGuest(context, processMachines.folder), simulated);
+  const agentPackage = processMachines && makeAgentPackage(join(processMachines.folder, '.agent-package'));
   const arm = createArm(context, identity, tokens, guest, strictThrottling);
   const { tenantId, clientId, clientSecret, subscriptionId, resourceGroup, location } = identity;
   const network = `/subscriptions/${subscriptionId}/resourceGroups/${resourceGroup}/providers/Microsoft.Network`;
@@ -111,7 +130,15 @@ export function createCloud(options: CloudOptions): Cloud {
     context,
     arm: arm.handler,
     azureDevOps: azureDevOps.handler,
-    control: createControl({ context, rows: store.ledger, arm, azureDevOps, identity, tokens }),
+    control: createControl({
+      context,
+      rows: store.ledger,
+      arm,
+      azureDevOps,
+      identity,
+      tokens,
+      ...(agentPackage && { agentPackage: agentPackage.content }),
+    }),
     facts: {
       ...addresses,
       tenantId,
@@ -126,6 +153,9 @@ export function createCloud(options: CloudOptions): Cloud {
       project: identity.project,
       personalAccessToken: identity.personalAccessToken,
       pipeline: identity.pipeline,
+      ...(agentPackage && {
+        agentPackage: { url: `${addresses.control}${agentPackagePath}`, sha256: agentPackage.sha256 },
+      }),
     },
     token: (audience) => tokens.issue(audience, clientId, identity.principalId),
     disturb: (machineName, what) => arm.disturb(machineName, what),
@@ -134,6 +164,7 @@ export function createCloud(options: CloudOptions): Cloud {
       arm.resume();
     },
     close() {
+      guest.close?.();
       azureDevOps.close();
     },
   };

@@ -31,6 +31,7 @@ function read() {
         'strict-throttling': { type: 'string', default: 'on' },
         'azure-devops-url': { type: 'string' },
         'job-lock-ms': { type: 'string' },
+        machines: { type: 'string', default: 'simulated' },
       },
     }).values;
   } catch (error) {
@@ -47,6 +48,11 @@ if (!(scale > 0) || !Number.isFinite(scale)) fail(`--scale must be a number abov
 const strict = flags['strict-throttling'];
 if (strict !== 'on' && strict !== 'off') fail(`--strict-throttling must be on or off; it is '${strict}'.`);
 
+const [kind, names = '*', ...more] = flags.machines.split(':');
+if ((kind !== 'simulated' && kind !== 'process') || names === '' || more.length > 0) {
+  fail(`--machines must be simulated, process or process:NAMES; it is '${flags.machines}'.`);
+}
+
 const lock = flags['job-lock-ms'];
 const url = flags['azure-devops-url'];
 if (url !== undefined && !URL.canParse(url)) fail(`--azure-devops-url must be a URL; it is '${url}'.`);
@@ -60,6 +66,7 @@ const served = await serveCloud({
   scale,
   seed: wholeNumber('seed', flags.seed, Number.MAX_SAFE_INTEGER),
   strictThrottling: strict === 'on',
+  ...(kind === 'process' ? { processMachines: names } : {}),
   ...(lock === undefined ? {} : { jobLockMs: wholeNumber('job-lock-ms', lock, Number.MAX_SAFE_INTEGER) }),
   ...(url === undefined ? {} : { azureDevOpsUrl: url.replace(/\/+$/, '') }),
 }).catch((error: unknown) => fail(error instanceof Error ? error.message : String(error)));

@@ -27,6 +27,8 @@ export interface ServeOptions {
   seed?: number;
   strictThrottling?: boolean;
   jobLockMs?: number;
+  /** Names of the machines that are processes, with `*` for any text. Default: none is. */
+  processMachines?: string;
   /** Where clients and machines reach Azure DevOps when it is not at its own port: behind a proxy. No trailing slash. */
   azureDevOpsUrl?: string;
 }
@@ -132,6 +134,9 @@ export async function serveCloud(options: ServeOptions): Promise<ServedCloud> {
       addresses,
       strictThrottling,
       ...(options.jobLockMs === undefined ? {} : { jobLockMs: options.jobLockMs }),
+      ...(options.processMachines === undefined
+        ? {}
+        : { processMachines: { names: options.processMachines, folder: join(state, 'machines') } }),
     });
     const { clientSecret, personalAccessToken, ...facts } = cloud.facts;
     const clientSecretFile = join(state, 'secrets', 'client-secret');

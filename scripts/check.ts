@@ -3,7 +3,11 @@ import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { onSearchPath } from '../client/engine/executable.ts';
 
-const shellScripts = ['deploy/temporal/setup-schema.sh', 'deploy/temporal/create-namespace.sh'];
+const shellScripts = [
+  'deploy/temporal/setup-schema.sh',
+  'deploy/temporal/create-namespace.sh',
+  'activities/azure/bootstrap/linux.sh',
+];
 const root = fileURLToPath(new URL('..', import.meta.url));
 /** A command, and the exit code that is right for it. */
 type Step = { name: string; command: [string, ...string[]]; right: number };

@@ -23,6 +23,7 @@ import type {
 import { createEngineActivities, createObservationSink } from '../activities/temporal/activities.ts';
 import type { Installation, SecretReference } from '../domain/installation.ts';
 import { createDevOpsCredentials } from './devops-credentials.ts';
+import { createProxyCredentials } from './proxy-credentials.ts';
 
 /** The activities of each task queue, with real clients inside. */
 export interface WorkerActivities {
@@ -61,7 +62,12 @@ export function createActivities(options: {
   return {
     local: createInstallationActivities(installation),
     azure: {
-      ...createAgentActivities({ azure, registrar }),
+      ...createAgentActivities({
+        azure,
+        registrar,
+        ...(installation.agentPackage?.linux && { agentPackage: installation.agentPackage.linux }),
+        proxyCredential: createProxyCredentials(installation, readSecret),
+      }),
       ...createAzureActivities({ azure }),
       ...createAuditActivities({ azure, connections, client, installation, registrar, sink }),
     },

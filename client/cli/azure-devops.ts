@@ -1,6 +1,12 @@
 import { DefaultAzureCredential, type AccessToken } from '@azure/identity';
 import { getBearerHandler, getPersonalAccessTokenHandler, WebApi } from 'azure-devops-node-api';
-import type { Build, Demand } from 'azure-devops-node-api/interfaces/BuildInterfaces.js';
+import {
+  BuildResult,
+  BuildStatus,
+  type Build,
+  type Demand,
+  type TimelineRecord,
+} from 'azure-devops-node-api/interfaces/BuildInterfaces.js';
 import { TaskResult, type TaskAgentJobRequest } from 'azure-devops-node-api/interfaces/TaskAgentInterfaces.js';
 import type { Installation } from '../../domain/installation.ts';
 import { OdpError } from '../sdk/index.ts';
@@ -21,13 +27,23 @@ export interface JobRequest {
   finishedAt?: number;
 }
 
-/** One job to queue. */
-export interface BuildRequest {
+/** One job to queue: one that takes time, or one that runs a shell script. */
+export type BuildRequest = {
   project: string;
   pipelineId: number;
   queueId: number;
   image: string;
-  durationSeconds: number;
+} & ({ durationSeconds: number } | { script: string });
+
+/** How far a build is. */
+export interface BuildProgress {
+  finished: boolean;
+  /** As Azure DevOps names it, such as `succeeded`; empty until it has ended. */
+  result: string;
+  /** Who runs it, or empty. */
+  agent: string;
+  /** Steps with a log, in order, without those that the agent adds itself. */
+  steps: { name: string; log: number }[];
 }
 
 /** What the command line needs of one Azure DevOps organisation. Every method throws `OdpError`. */
@@ -40,6 +56,10 @@ export interface Organization {
   queueId(project: string, agentPoolName: string): Promise<number>;
   /** Queues one build whose job demands the image; answers the build's id. */
   queueBuild(request: BuildRequest): Promise<number>;
+  buildProgress(project: string, buildId: number): Promise<BuildProgress>;
+  /** Every line of a log. */
+  logLines(project: string, buildId: number, logId: number): Promise<string[]>;
+  cancelBuild(project: string, buildId: number): Promise<void>;
   /** Builds of a pipeline, at most `top`. */
   countBuilds(project: string, pipelineId: number, top: number): Promise<number>;
 }
@@ -90,16 +110,33 @@ export function openOrganization(
       return found;
     }),
 
-    queueBuild: guarded(url, async ({ project, pipelineId, queueId, image, durationSeconds }) => {
+    queueBuild: guarded(url, async ({ project, pipelineId, queueId, image, ...work }) => {
+      const parameters = 'script' in work ? { script: work.script } : { durationSeconds: String(work.durationSeconds) };
       const build: Build = {
         definition: { id: pipelineId },
         queue: { id: queueId },
         // The typed client declares an object, the service takes and gives the words of a pipeline's `demands`.
         demands: [`ImageOverride -equals ${image}`] as unknown as Demand[],
-        parameters: JSON.stringify({ durationSeconds: String(durationSeconds) }),
+        parameters: JSON.stringify(parameters),
       };
       const queued = await (await (await api()).getBuildApi()).queueBuild(build, project);
       return queued.id ?? 0;
+    }),
+
+    buildProgress: guarded(url, async (project, buildId) => {
+      const buildApi = await (await api()).getBuildApi();
+      const build = await buildApi.getBuild(project, buildId);
+      const timeline = await buildApi.getBuildTimeline(project, buildId);
+      return toBuildProgress(build, timeline?.records ?? []);
+    }),
+
+    logLines: guarded(url, async (project, buildId, logId) => {
+      return await (await (await api()).getBuildApi()).getBuildLogLines(project, buildId, logId);
+    }),
+
+    cancelBuild: guarded(url, async (project, buildId) => {
+      const cancelling: Build = { status: BuildStatus.Cancelling };
+      await (await (await api()).getBuildApi()).updateBuild(cancelling, project, buildId);
     }),
 
     countBuilds: guarded(url, async (project, pipelineId, top) => {
@@ -208,6 +245,22 @@ function toJobRequest(request: TaskAgentJobRequest): JobRequest {
     ...(assignedAt === undefined ? {} : { assignedAt }),
     ...(startedAt === undefined ? {} : { startedAt }),
     ...(finishedAt === undefined ? {} : { finishedAt }),
+  };
+}
+
+/** Steps that the agent adds before and after those of the pipeline. */
+const agentsOwnSteps = new Set(['Initialize job', 'Finalize Job']);
+
+function toBuildProgress({ status, result }: Build, records: TimelineRecord[]): BuildProgress {
+  const name = result === undefined ? '' : (BuildResult[result] ?? '');
+  return {
+    finished: status === BuildStatus.Completed,
+    result: name.charAt(0).toLowerCase() + name.slice(1),
+    agent: records.find(({ workerName }) => workerName)?.workerName ?? '',
+    steps: records
+      .filter((record) => record.type === 'Task' && !agentsOwnSteps.has(record.name ?? ''))
+      .toSorted((a, b) => (a.order ?? 0) - (b.order ?? 0))
+      .flatMap((record) => (record.log?.id === undefined ? [] : [{ name: record.name ?? '', log: record.log.id }])),
   };
 }
 

@@ -15,13 +15,25 @@ export interface JobQueue {
   pipelineId: number;
   organizationUrl: string;
   agentPoolId: number;
+  /** Name of the image that serves a job without `ImageOverride`. */
+  firstImage: string;
   /** Queues one real build; answers its id. */
   queue(image: string, durationSeconds: number): Promise<number>;
+  /** Queues one build whose job is a shell script; answers its id. */
+  run(image: string, script: string): Promise<number>;
 }
 
-/** Finds the pipeline and the queue once, so that each job costs one call. */
-export async function openQueue({ odp, organization }: Session, target: QueueTarget): Promise<JobQueue> {
+/**
+ * Finds the pipeline and the queue once, so that each job costs one call. `check` refuses an organisation before it is
+ * asked for anything.
+ */
+export async function openQueue(
+  { odp, organization }: Session,
+  target: QueueTarget,
+  check: (organization: { url: string }) => void = () => undefined,
+): Promise<JobQueue> {
   const pool = await servingPool(odp, await onePool(odp, target.pool));
+  check({ url: pool.organizationUrl });
   const azureDevOps = organization(pool.organizationUrl);
   const project = await azureDevOps.project(target.project ?? pool.projects[0]);
   const [pipelineId, queueId] = await Promise.all([
@@ -34,6 +46,8 @@ export async function openQueue({ odp, organization }: Session, target: QueueTar
     pipelineId,
     organizationUrl: pool.organizationUrl,
     agentPoolId: pool.agentPoolId,
+    firstImage: pool.firstImage,
+    run: (image, script) => azureDevOps.queueBuild({ project, pipelineId, queueId, image, script }),
     queue: (image, durationSeconds) => azureDevOps.queueBuild({ project, pipelineId, queueId, image, durationSeconds }),
   };
 }

@@ -71,6 +71,10 @@ export const clientErrors = {
     when: 'Some jobs of a trace could not be queued.',
     hint: 'The lines above name them and why.',
   },
+  JobFailed: {
+    when: 'The job of `odp job run` ended with another result than success.',
+    hint: 'What it printed stands above.',
+  },
   Unhealthy: {
     when: '`odp doctor` found something wrong; it printed what.',
     hint: '`docs/operations.md` tells what to do about each check.',

@@ -232,14 +232,6 @@ export const notSupported: readonly NotSupported[] = [
     find: ({ document }) => found(document.properties.operatorProfile?.regions, [...operatorProfile, 'regions']),
   },
   {
-    property: 'properties.operatorProfile.proxy',
-    refused: 'any value',
-    reason:
-      "Agents reach Azure DevOps without a proxy yet. Remove it, or set the image's own VSTS_AGENT_INPUT_PROXYURL.",
-    with: ['properties.operatorProfile.proxy.'],
-    find: ({ document }) => found(document.properties.operatorProfile?.proxy, [...operatorProfile, 'proxy']),
-  },
-  {
     property: 'properties.operatorProfile.outbound',
     refused: 'any value',
     reason: 'No network is made for a pool yet. Remove it, and restrict the subnet.',

@@ -4,11 +4,12 @@ import type { MachineSpecification, PoolSpecification } from '../pool-specificat
 import type { Violation } from '../violation.ts';
 import { propertyPath } from '../validation/path.ts';
 import { resolveImages } from './images.ts';
+import { proxyOf, proxyViolations } from './proxy.ts';
 import { isConstant, notSupportedViolations } from './not-supported.ts';
 import type { PoolDocument } from './schema.ts';
 
 /** What `specify` needs of an installation. */
-export type SpecifyInstallation = Pick<Installation, 'azure' | 'azureDevOps' | 'images'>;
+export type SpecifyInstallation = Pick<Installation, 'azure' | 'azureDevOps' | 'images' | 'proxyCredentials'>;
 
 /** The product copies at most this many tags to a machine and drops the rest without a word; here more are refused. */
 const maximumMachineTags = 20;
@@ -35,6 +36,7 @@ export function specify(
     ...tagViolations(document),
     ...workFolderViolations(document),
     ...insecureOrganizations(document, installation),
+    ...proxyViolations(document, installation),
   );
   const [organization] = organizationProfile.kind === 'AzureDevOps' ? organizationProfile.organizations : [];
   const subnetId = fabricProfile.networkProfile?.subnetId ?? installation.azure.subnetId;
@@ -60,7 +62,7 @@ export function specify(
 }
 
 function machineOf(
-  { location, tags, properties: { fabricProfile, runtimeConfiguration } }: PoolDocument,
+  { location, tags, properties: { fabricProfile, runtimeConfiguration, operatorProfile } }: PoolDocument,
   { azure }: SpecifyInstallation,
   subnetId: string,
 ): MachineSpecification {
@@ -74,6 +76,7 @@ function machineOf(
     subnetId,
     tags: { ...tags },
     workFolder: runtimeConfiguration?.workFolder ?? '_work',
+    ...proxyOf(operatorProfile?.proxy),
   };
 }
 

@@ -49,17 +49,25 @@ export function jobMessage(call: Call, request: RequestRecord) {
       'build.buildNumber': variable(build.number),
       'build.sourceBranch': variable(build.sourceBranch),
     },
-    steps: [
-      {
-        id: request.jobId,
-        type: 'task',
+    steps: [{ id: request.jobId, type: 'task', ...stepOf(request.work) }],
+  };
+}
+
+/** The job's one step: `script: …` as a pipeline's `steps` would have it, or one of our own that takes time. */
+function stepOf({ script, durationMs, result }: RequestRecord['work']) {
+  return script === undefined
+    ? {
         displayName: 'Workload',
         name: 'Workload',
         reference: { name: 'Workload', version: '1.0.0' },
-        inputs: { durationMilliseconds: String(request.work.durationMs), result: request.work.result },
-      },
-    ],
-  };
+        inputs: { durationMilliseconds: String(durationMs), result },
+      }
+    : {
+        displayName: 'CmdLine',
+        name: 'CmdLine',
+        reference: { id: 'd9bafed4-0b18-4f58-968d-86655b4d2ce9', name: 'CmdLine', version: '2.0.0' },
+        inputs: { script },
+      };
 }
 
 /** What the server sends to the agent whose job is cancelled. */

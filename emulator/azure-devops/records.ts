@@ -118,7 +118,12 @@ export interface RequestRecord {
   planId: string;
   timelineId: string;
   /** What the job does on its agent. */
-  work: { durationMs: number; result: TaskResult };
+  work: {
+    durationMs: number;
+    result: TaskResult;
+    /** A shell script, which decides the result instead. */
+    script?: string;
+  };
   messages: MessageRecord[];
   build: BuildRecord;
 }

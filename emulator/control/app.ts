@@ -24,10 +24,16 @@ export interface Controlled {
   azureDevOps: AzureDevOps;
   identity: CloudIdentity;
   tokens: Tokens;
+  /** A tar.gz. */
+  agentPackage?: Buffer;
 }
 
+/** Where machines that are processes fetch their agent. */
+export const agentPackagePath = '/agent-package/linux.tar.gz';
+
 /** The interface by which tests and operators watch the cloud and disturb it. Not part of Azure. */
-export function createControl({ context, rows, arm, azureDevOps, identity, tokens }: Controlled): Handler {
+export function createControl(controlled: Controlled): Handler {
+  const { context, rows, arm, azureDevOps, identity, tokens, agentPackage } = controlled;
   const app = new Hono();
   app.get('/health', (c) => c.json({ status: 'ok', now: new Date(context.clock.now()).toISOString() }));
 
@@ -54,6 +60,11 @@ export function createControl({ context, rows, arm, azureDevOps, identity, token
     return fault === undefined ? c.json({ error: 'No such fault: it was removed or is spent.' }, 404) : c.json(fault);
   });
   app.delete('/faults/:id', (c) => c.body(null, context.faults.remove(c.req.param('id')) ? 204 : 404));
+
+  if (agentPackage !== undefined) {
+    const type = { 'content-type': 'application/gzip' };
+    app.get(agentPackagePath, (c) => c.body(new Uint8Array(agentPackage), 200, type));
+  }
 
   app.get('/state', (c) => c.json({ machines: arm.counts(), ...azureDevOps.counts() }));
 

@@ -186,6 +186,9 @@ export interface CloudContext {
   addresses: Addresses;
 }
 
+/** What a program on a machine has of its surroundings. */
+export type MachineContext = Pick<CloudContext, 'clock' | 'chance' | 'latencies'>;
+
 /** A machine that has just finished booting, as its operating system sees itself. */
 export interface BootedMachine {
   /** ARM id. */
@@ -196,6 +199,10 @@ export interface BootedMachine {
   privateIpAddress: string;
   /** Decoded; absent when the create call had none. */
   customData?: string;
+  /** What `latest` was when it was made; absent for an image that is not of the marketplace. */
+  imageVersion?: string;
+  /** Numbers of its data disks. */
+  dataDiskLuns?: number[];
 }
 
 /** What runs inside machines. The Azure side calls it; the agent side implements it. */
@@ -204,6 +211,10 @@ export interface Guest {
   boot(machine: BootedMachine): void;
   /** The machine stopped, was deallocated or deleted: its processes are gone without a farewell. */
   stop(machineId: string): void;
+  /** After `stop`: the machine is gone, or its disk was made anew. */
+  wipe?(machineId: string): void;
+  /** The cloud's own process ends. */
+  close?(): void;
 }
 
 /** A request handler in the shape of the Fetch API: the same app serves sockets and in-process callers. */

@@ -6,6 +6,8 @@ import { parse } from 'yaml';
 export interface FirstBoot {
   /** Content by absolute path. */
   files: Map<string, Buffer>;
+  /** Modes of those files that do not have cloud-init's own, 0644. */
+  modes?: ReadonlyMap<string, number>;
   /** `runcmd`: a text is a shell script, a list the words of one command. */
   commands: (string | string[])[];
 }
@@ -34,6 +36,7 @@ export function readCloudConfig(customData: string): FirstBoot {
   }
   const config = objectOf(parse(customData));
   const files = new Map<string, Buffer>();
+  const modes = new Map<string, number>();
   for (const item of listOf(config['write_files'])) {
     const file = objectOf(item);
     const { path, content, encoding, append } = file;
@@ -43,11 +46,12 @@ export function readCloudConfig(customData: string): FirstBoot {
     const decoded = decode(Buffer.from(typeof content === 'string' ? content : ''));
     const before = append === true ? (files.get(posix.normalize(path)) ?? Buffer.alloc(0)) : Buffer.alloc(0);
     files.set(posix.normalize(path), Buffer.concat([before, decoded]));
+    if (typeof file['permissions'] === 'string') modes.set(posix.normalize(path), parseInt(file['permissions'], 8));
   }
   const commands = listOf(config['runcmd']).map((command) =>
     Array.isArray(command) ? command.map(String) : String(command),
   );
-  return { files, commands };
+  return { files, modes, commands };
 }
 
 function objectOf(value: unknown): Record<string, unknown> {

@@ -2,7 +2,7 @@ import { createPrivateKey, type KeyObject } from 'node:crypto';
 import { posix } from 'node:path';
 import type { BootedMachine } from '../core/context.ts';
 import { readCloudConfig } from './cloud-init.ts';
-import { fillAddress, findLaunch } from './launch.ts';
+import { fillMarks, findLaunch, type Launch } from './launch.ts';
 
 /** All that the agent knows when it starts: the files that `config.sh` writes, as found on the machine. */
 export interface AgentConfiguration {
@@ -16,6 +16,7 @@ export interface AgentConfiguration {
   key: KeyObject;
   once: boolean;
   folder: string;
+  workFolder: string;
   setupInfo: { group: string; detail: string }[];
 }
 
@@ -38,12 +39,20 @@ const keyParts = {
 export function readConfiguration(machine: BootedMachine): AgentConfiguration | undefined {
   if (machine.customData === undefined || machine.customData.trim() === '') return undefined;
   const boot = readCloudConfig(machine.customData);
-  fillAddress(boot, machine.privateIpAddress);
+  fillMarks(boot, { address: machine.privateIpAddress, imageVersion: machine.imageVersion ?? 'latest' });
   const launch = findLaunch(boot);
   if (launch === undefined) throw new Error('No command of the first boot starts run.sh.');
+  return configurationOf(launch, (name) => boot.files.get(posix.join(launch.folder, name)));
+}
+
+/** Reads the agent's files. Throws with the reason where a real agent would stop at its start. */
+export function configurationOf(
+  { folder, once }: Launch,
+  fileOf: (name: string) => Buffer | undefined,
+): AgentConfiguration {
   const read = (name: string): Record<string, unknown> => {
-    const content = boot.files.get(posix.join(launch.folder, name));
-    if (content === undefined) throw new Error(`The file ${name} is missing in ${launch.folder}.`);
+    const content = fileOf(name);
+    if (content === undefined) throw new Error(`The file ${name} is missing in ${folder}.`);
     return lowerCased(parseJson(name, content));
   };
 
@@ -62,9 +71,10 @@ export function readConfiguration(machine: BootedMachine): AgentConfiguration | 
     clientId: textOf(data, 'clientid', '.credentials'),
     authorizationUrl: textOf(data, 'authorizationurl', '.credentials'),
     key: privateKey(read('.credentials_rsaparams')),
-    once: launch.once,
-    folder: launch.folder,
-    setupInfo: setupInfoOf(boot.files.get(posix.join(launch.folder, '.setup_info'))),
+    once,
+    folder,
+    workFolder: typeof settings['workfolder'] === 'string' ? settings['workfolder'] : '_work',
+    setupInfo: setupInfoOf(fileOf('.setup_info')),
   };
 }
 

@@ -1,6 +1,6 @@
 import jwt from 'jsonwebtoken';
 import { agentHeader } from '../core/calls.ts';
-import type { BootedMachine, CloudContext, Handler } from '../core/context.ts';
+import type { BootedMachine, MachineContext, Handler } from '../core/context.ts';
 import type { AgentConfiguration } from './configuration.ts';
 
 /** The header that tells the ledger which machine calls. */
@@ -52,7 +52,7 @@ const marginMs = 300_000;
 
 /** Connects the agent of a machine; everything ends with `signal`. */
 export function connect(
-  context: CloudContext,
+  context: MachineContext,
   server: Handler,
   machine: BootedMachine,
   configuration: AgentConfiguration,

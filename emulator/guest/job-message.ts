@@ -13,6 +13,9 @@ export interface JobMessage {
   durationMs: number;
   /** What the workload comes to, such as `succeeded`. */
   result: string;
+  /** A shell script, in place of a workload. */
+  script?: string;
+  variables: Record<string, string>;
 }
 
 /** Reads the body of a job message. Throws where the agent could do nothing with it. */
@@ -33,9 +36,20 @@ export function readJobMessage(body: string): JobMessage {
     planType: String(plan['planType']),
     url: String(connection['url']),
     token: String(parameters['AccessToken']),
-    durationMs: Number(inputs['durationMilliseconds']),
-    result: String(inputs['result']),
+    durationMs: Number(inputs['durationMilliseconds'] ?? 0),
+    result: textOf(inputs['result'], 'succeeded'),
+    ...(typeof inputs['script'] === 'string' && { script: inputs['script'] }),
+    variables: Object.fromEntries(
+      Object.entries(objectOf(message['variables'])).map(([name, variable]) => [
+        name,
+        textOf(objectOf(variable)['value']),
+      ]),
+    ),
   };
+}
+
+function textOf(value: unknown, otherwise = ''): string {
+  return typeof value === 'string' ? value : otherwise;
 }
 
 /** A JSON object, or an empty one. */

@@ -1,4 +1,4 @@
-import type { BootedMachine, CloudContext } from '../core/context.ts';
+import type { BootedMachine, MachineContext } from '../core/context.ts';
 import type { AgentConfiguration } from './configuration.ts';
 import type { CallOptions, Connection, Reply } from './connection.ts';
 import type { JobRecord } from './process.ts';
@@ -8,7 +8,7 @@ const renewMs = 60_000;
 
 /** What a running job needs of its agent. */
 export interface JobSurroundings {
-  context: CloudContext;
+  context: MachineContext;
   machine: BootedMachine;
   configuration: AgentConfiguration;
   connection: Connection;
@@ -20,7 +20,18 @@ export interface JobSurroundings {
   save(job: JobRecord): void;
   /** Aborted when the server cancels the job. */
   cancelled: AbortSignal;
+  /** Runs a shell script on the machine; absent where the machine is only simulated. */
+  runScript?: RunScript;
 }
+
+/** Runs a script with the variables of its job; tells each line of its output; answers its exit code. */
+export type RunScript = (
+  script: string,
+  run: { variables: Record<string, string>; line(text: string): void; signal: AbortSignal },
+) => Promise<number>;
+
+/** How often the lines of a running step are sent (microsoft/azure-pipelines-agent, JobServerQueue). */
+const sendLinesMs = 500;
 
 /** Runs the job from wherever `job` stands to its end. Returns early where the server has given it up. */
 export async function runJob(surroundings: JobSurroundings, job: JobRecord): Promise<void> {
@@ -53,6 +64,7 @@ export async function runJob(surroundings: JobSurroundings, job: JobRecord): Pro
     }
   }
 
+  const stepName = message.script === undefined ? 'Workload' : 'CmdLine';
   const at = (): string => new Date(clock.now()).toISOString();
   const step = (id: string, name: string, order: number, changes: Record<string, unknown>) => ({
     id,
@@ -64,15 +76,31 @@ export async function runJob(surroundings: JobSurroundings, job: JobRecord): Pro
     ...changes,
   });
 
-  async function writeLog(name: string, recordId: string, lines: string[]): Promise<number> {
-    const stamped = lines.map((line) => `${at()} ${line}`);
+  async function feed(recordId: string, lines: string[]): Promise<void> {
     await report('POST', `${timeline}/${recordId}/feed`, {
       json: { stepId: recordId, count: lines.length, value: lines },
     });
+  }
+
+  async function createLog(name: string, recordId: string): Promise<number> {
     const created = await report('POST', `${plan}/logs`, { json: { path: `logs\\${recordId} ${name}` } });
-    const id = Number({ id: 0, ...Object(created.json) }.id);
+    return Number({ id: 0, ...Object(created.json) }.id);
+  }
+
+  async function appendLog(id: number, lines: string[]): Promise<void> {
+    const stamped = lines.map((line) => `${at()} ${line}`);
     await report('POST', `${plan}/logs/${id}`, { text: `${stamped.join('\n')}\n` });
+  }
+
+  async function writeLog(name: string, recordId: string, lines: string[]): Promise<number> {
+    await feed(recordId, lines);
+    const id = await createLog(name, recordId);
+    await appendLog(id, lines);
     return id;
+  }
+
+  async function reportRecords(records: object[]): Promise<void> {
+    await report('PATCH', timeline, { json: { count: records.length, value: records } });
   }
 
   async function reportStart(): Promise<void> {
@@ -89,23 +117,81 @@ export async function runJob(surroundings: JobSurroundings, job: JobRecord): Pro
         startTime,
       },
       step(job.initializeId, 'Initialize job', 1, done),
-      step(job.workloadId, 'Workload', 2, { state: 'inProgress', startTime: at() }),
+      step(job.workloadId, stepName, 2, { state: 'inProgress', startTime: at() }),
     ];
-    await report('PATCH', timeline, { json: { count: records.length, value: records } });
+    await reportRecords(records);
   }
 
   async function reportEnd(result: string): Promise<void> {
-    const log = await writeLog('Workload', job.workloadId, [
-      '##[section]Starting: Workload',
-      `The workload ended: ${result}.`,
-      '##[section]Finishing: Workload',
-    ]);
     const end = { state: 'completed', result, finishTime: at() };
-    const records = [step(job.workloadId, 'Workload', 2, { ...end, log: { id: log } }), { id: message.jobId, ...end }];
-    await report('PATCH', timeline, { json: { count: records.length, value: records } });
+    let log = job.scriptLog;
+    log ??= await writeLog(stepName, job.workloadId, [
+      `##[section]Starting: ${stepName}`,
+      message.script === undefined
+        ? `The workload ended: ${result}.`
+        : '##[error]This machine is simulated and runs no script. Start the embedded cloud with --machines process.',
+      `##[section]Finishing: ${stepName}`,
+    ]);
+    await reportRecords([
+      step(job.workloadId, stepName, 2, { ...end, log: { id: log } }),
+      { id: message.jobId, ...end },
+    ]);
     await report('POST', `${plan}/events`, {
       json: { name: 'JobCompleted', jobId: message.jobId, requestId: message.requestId, result, outputs: {} },
     });
+  }
+
+  /** Waits as long as the workload lasts. Undefined where the server has given the job up. */
+  async function passTime(receivedAt: number): Promise<string | undefined> {
+    const endsAt = receivedAt + message.durationMs;
+    let stopped = cancelled.aborted;
+    while (!stopped && clock.now() < endsAt) {
+      stopped = await wait(Math.min(endsAt, clock.now() + renewMs));
+      if (!stopped && clock.now() < endsAt && !(await renew())) return undefined;
+    }
+    return stopped ? 'canceled' : message.result;
+  }
+
+  /** Runs the script and sends its lines as they come. Undefined where the server has given the job up. */
+  async function runStep(script: string, run: RunScript): Promise<string | undefined> {
+    const id = await createLog(stepName, job.workloadId);
+    job.scriptLog = id;
+    save(job);
+    await reportRecords([step(job.workloadId, stepName, 2, { state: 'inProgress', log: { id } })]);
+    let waiting = [
+      `##[section]Starting: ${stepName}`,
+      '========================== Starting Command Output ===========================',
+    ];
+    const send = async (): Promise<void> => {
+      const lines = waiting;
+      waiting = [];
+      if (lines.length === 0) return;
+      await feed(job.workloadId, lines);
+      await appendLog(id, lines);
+    };
+    const lost = new AbortController();
+    let ended = false;
+    const running = run(script, {
+      variables: message.variables,
+      line: (text) => void waiting.push(text),
+      signal: AbortSignal.any([signal, cancelled, lost.signal]),
+    }).finally(() => void (ended = true));
+    let renewAt = clock.now() + renewMs;
+    while (!ended) {
+      await Promise.race([running, clock.sleep(sendLinesMs, signal)]);
+      await send();
+      if (ended || clock.now() < renewAt) continue;
+      renewAt = clock.now() + renewMs;
+      if (!(await renew())) lost.abort();
+    }
+    const code = await running;
+    if (lost.signal.aborted) return undefined;
+    if (cancelled.aborted) waiting.push('##[error]The operation was canceled.');
+    else if (code !== 0) waiting.push(`##[error]Bash exited with code '${code}'.`);
+    waiting.push(`##[section]Finishing: ${stepName}`);
+    await send();
+    if (cancelled.aborted) return 'canceled';
+    return code === 0 ? 'succeeded' : 'failed';
   }
 
   if (job.receivedAt === undefined) {
@@ -121,13 +207,13 @@ export async function runJob(surroundings: JobSurroundings, job: JobRecord): Pro
     save(job);
   }
   if (job.result === undefined) {
-    const endsAt = job.receivedAt + message.durationMs;
-    let stopped = cancelled.aborted;
-    while (!stopped && clock.now() < endsAt) {
-      stopped = await wait(Math.min(endsAt, clock.now() + renewMs));
-      if (!stopped && clock.now() < endsAt && !(await renew())) return;
-    }
-    job.result = stopped ? 'canceled' : message.result;
+    const { script } = message;
+    const { runScript } = surroundings;
+    let result: string | undefined = 'failed';
+    if (script === undefined) result = await passTime(job.receivedAt);
+    else if (runScript !== undefined) result = await runStep(script, runScript);
+    if (result === undefined) return;
+    job.result = result;
     save(job);
   }
   await reportEnd(job.result);

@@ -110,18 +110,30 @@ function simpleCommands(script: string): string[][] {
 }
 
 /**
- * Performs the one edit that first boots make to a file: the machine's own address in place of a mark, by `sed` and
- * `hostname -I`.
+ * Performs the one edit that first boots make to files: what only the machine knows in place of a mark, `@mark@`, by
+ * `sed` in a command or in a script that a command names. A mark for an address says so, and so does one for a version.
  */
-export function fillAddress(boot: FirstBoot, address: string): void {
+export function fillMarks(boot: FirstBoot, { address, imageVersion }: { address: string; imageVersion: string }): void {
   for (const command of boot.commands) {
-    const [script, parameters] = typeof command === 'string' ? [command, []] : [command[2] ?? '', command.slice(3)];
-    const edit = /sed -i ["']?s([/|])(.+?)\1\$\(hostname -I.*?\)\1g?["']? +["']?([^\s"']+)/.exec(
-      expand(script, parameters),
+    const words = typeof command === 'string' ? [command] : command;
+    const texts = words.map((word, index) =>
+      /\s/.test(word)
+        ? expand(word, words.slice(index + 1))
+        : (boot.files.get(posix.normalize(word))?.toString() ?? ''),
     );
-    const [, , mark = '', path = ''] = edit ?? [];
-    const before = boot.files.get(path);
-    if (before === undefined || mark === '') continue;
-    boot.files.set(path, Buffer.from(before.toString().replaceAll(mark, address)));
+    for (const [edit] of texts.join('\n').matchAll(/sed -i .*/g)) {
+      for (const [, , mark = ''] of edit.matchAll(/\bs([/|])(@[\w-]+@)\1/g)) {
+        fill(boot, mark, /version/.test(mark) ? imageVersion : address);
+      }
+    }
+  }
+}
+
+function fill(boot: FirstBoot, mark: string, value: string): void {
+  for (const [path, content] of boot.files) {
+    // A script keeps its own words.
+    if (content.includes(mark) && !content.includes('sed -i')) {
+      boot.files.set(path, Buffer.from(content.toString().replaceAll(mark, value)));
+    }
   }
 }

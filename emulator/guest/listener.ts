@@ -1,8 +1,8 @@
-import type { BootedMachine, CloudContext } from '../core/context.ts';
+import type { BootedMachine, MachineContext } from '../core/context.ts';
 import type { AgentConfiguration } from './configuration.ts';
 import { CredentialRefused, type Connection, type Reply } from './connection.ts';
 import { readJobMessage, objectOf } from './job-message.ts';
-import { runJob } from './job.ts';
+import { runJob, type RunScript } from './job.ts';
 import type { JobRecord, ProcessRecord } from './process.ts';
 
 /** The version that emulated agents tell. */
@@ -14,7 +14,7 @@ const conflictLimitMs = 240_000;
 
 /** What a listener needs of its machine. */
 export interface ListenerSurroundings {
-  context: CloudContext;
+  context: MachineContext;
   machine: BootedMachine;
   configuration: AgentConfiguration;
   connection: Connection;
@@ -24,6 +24,7 @@ export interface ListenerSurroundings {
   save(changes: Partial<ProcessRecord>): void;
   /** The first session of this process is open. */
   started(): void;
+  runScript?: RunScript;
 }
 
 /** Runs the agent until it exits. Throws `CredentialRefused` where the server does not accept it. */

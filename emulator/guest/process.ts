@@ -29,6 +29,8 @@ export interface JobRecord {
   /** Its start has been reported. */
   reported?: boolean;
   cancelled?: boolean;
+  /** Log of its script. */
+  scriptLog?: number;
   /** What it comes to, once it has ended and until that is reported. */
   result?: string;
 }

@@ -78,6 +78,8 @@ export interface StackOptions {
   scale: number;
   /** Overrides of the limits, as the installation document takes them. */
   limits?: Installation['limits'];
+  /** Further parts of the installation document. */
+  installation?: Pick<Installation, 'proxyCredentials'>;
   /** Organisations of the embedded cloud beside its own, with the token that the worker has for them. */
   organizations?: { name: string; token: string }[];
   /** Source of the worker process, without its ending; by default the product's. */
@@ -183,6 +185,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
     ...embedded,
     azureDevOps: { organizations: [...embedded.azureDevOps.organizations, ...organizations] },
     ...(options.limits ? { limits: options.limits } : {}),
+    ...options.installation,
   };
   await writeFile(installationFile, JSON.stringify(document));
   const parsed = parseInstallation(document);

@@ -1,4 +1,6 @@
 import { createPrivateKey, createPublicKey, sign, verify } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { gunzipSync } from 'node:zlib';
 import { describe, expect, test } from '@jest/globals';
 import { ComputeManagementClient } from '@azure/arm-compute';
 import { createHttpHeaders, type PipelineRequest } from '@azure/core-rest-pipeline';
@@ -49,7 +51,7 @@ const input = async (workFolder = '_work'): Promise<CustomDataInput> => ({
     authorizationUrl: 'https://vstoken.dev.azure.com/x',
   },
   key: await createAgentKey(),
-  agentPackageUrl: 'https://download.example/agent.tar.gz',
+  agentPackage: { url: 'https://download.example/agent.tar.gz', sha256: 'a'.repeat(64) },
 });
 
 interface CloudConfig {
@@ -72,12 +74,11 @@ describe('custom data', () => {
     const given = await input();
     const { text, config, file } = read(customData(given));
     expect(text.startsWith('#cloud-config\n')).toBe(true);
-    expect(config.write_files.map(({ path }) => path)).toEqual(
+    const own = config.write_files.filter(({ path }) => path.startsWith(`${agentFolder}/`));
+    expect(own.map(({ path }) => path)).toEqual(
       ['.agent', '.credentials', '.credentials_rsaparams', '.setup_info'].map((name) => `${agentFolder}/${name}`),
     );
-    expect(config.write_files.every(({ permissions, encoding }) => permissions === '0600' && encoding === 'b64')).toBe(
-      true,
-    );
+    expect(own.every(({ permissions, encoding }) => permissions === '0600' && encoding === 'b64')).toBe(true);
     expect(file('.agent')).toMatchObject({
       agentId: 41,
       agentName: 'abcdef012000001',
@@ -100,12 +101,74 @@ describe('custom data', () => {
     expect(JSON.stringify(file('.setup_info'))).toContain('Standard_D2ads_v5');
   });
 
+  const unitOf = (config: CloudConfig): string => {
+    const entry = config.write_files.find(({ path }) => path.endsWith('.service'));
+    return Buffer.from(entry?.content ?? '', 'base64').toString();
+  };
+
   test('starts the agent for one job, as its own user', async () => {
     const { config } = read(customData(await input()));
-    const last = config.runcmd.at(-1) ?? [];
-    expect(last[0]).toBe('systemd-run');
-    expect(last).toContain('--uid=AzDevOps');
-    expect(last.slice(-2)).toEqual([`${agentFolder}/run.sh`, '--once']);
+    expect(unitOf(config)).toMatch(/^User=AzDevOps$/m);
+    expect(unitOf(config)).toMatch(/^ExecStart=\/opt\/azure-pipelines-agent\/run.sh --once$/m);
+    expect(unitOf(config)).not.toContain('WantedBy');
+  });
+
+  test('starts an agent that serves several jobs again with its machine', async () => {
+    const { config } = read(customData({ ...(await input()), once: false }));
+    expect(unitOf(config)).toMatch(/^ExecStart=\S+\/run.sh$/m);
+    expect(unitOf(config)).toMatch(/^Restart=always$/m);
+    expect(unitOf(config)).toMatch(/^WantedBy=multi-user.target$/m);
+  });
+
+  test('runs the bootstrap script with what differs from machine to machine, and no secret', async () => {
+    const given = await input();
+    const { config } = read(customData({ ...given, machine: { ...given.machine, dataDisk: { lun: 3 } } }));
+    expect(config.runcmd).toEqual([
+      [
+        'env',
+        'AGENT_PACKAGE_URL=https://download.example/agent.tar.gz',
+        `AGENT_PACKAGE_SHA256=${'a'.repeat(64)}`,
+        'AGENT_USER=AzDevOps',
+        'DATA_DISK_LUN=3',
+        'WORK_FOLDER=_work',
+        'bash',
+        '/var/lib/open-devops-pools/bootstrap.sh',
+      ],
+    ]);
+    const script = config.write_files.find(({ path }) => path.endsWith('bootstrap.sh'));
+    expect(gunzipSync(Buffer.from(script?.content ?? '', 'base64')).toString()).toBe(
+      readFileSync('activities/azure/bootstrap/linux.sh', 'utf8'),
+    );
+  });
+
+  test('brings a proxy to the agent and its jobs, with the credential in one file alone', async () => {
+    const given = await input();
+    const proxy = {
+      url: 'http://proxy.contoso.com:3128',
+      credential: 'corporate',
+      bypass: [String.raw`^https://github\.com`, '.*\\.contoso\\.com$', '10\\.[0-9]+'],
+    };
+    const proxyCredential = { userName: 'agent', password: "p@ss/w:rd%'" };
+    const { config, text } = read(customData({ ...given, machine: { ...given.machine, proxy }, proxyCredential }));
+    const content = (name: string): string => {
+      const entry = config.write_files.find(({ path }) => path === `${agentFolder}/${name}`);
+      expect(entry?.permissions).toBe('0600');
+      return Buffer.from(entry?.content ?? '', 'base64').toString();
+    };
+    expect(content('.proxy')).toBe('http://proxy.contoso.com:3128\n');
+    expect(content('.proxybypass')).toBe(proxy.bypass.map((line) => `${line}\n`).join(''));
+    const encoded = 'http://agent:p%40ss%2Fw%3Ard%25%27@proxy.contoso.com:3128';
+    const direct = 'localhost,127.0.0.1,169.254.169.254,168.63.129.16,github.com,.contoso.com';
+    expect(content('.env').trimEnd().split('\n')).toEqual([
+      'VSTS_HTTP_PROXY=http://proxy.contoso.com:3128',
+      'VSTS_HTTP_PROXY_USERNAME=agent',
+      `VSTS_HTTP_PROXY_PASSWORD=${proxyCredential.password}`,
+      ...['http_proxy', 'https_proxy', 'HTTP_PROXY', 'HTTPS_PROXY'].map((name) => `${name}=${encoded}`),
+      `no_proxy=${direct}`,
+      `NO_PROXY=${direct}`,
+    ]);
+    expect(text).not.toContain(proxyCredential.password);
+    expect(JSON.stringify(config.runcmd)).not.toContain('p%40ss');
   });
 
   test('keeps its structure whatever a team writes', async () => {
@@ -115,7 +178,10 @@ describe('custom data', () => {
       fc.property(fc.string({ unit: 'binary', maxLength: 300 }), (workFolder) => {
         const hostile = { ...given, machine: { ...given.machine, workFolder } };
         const { config, file } = read(customData(hostile));
-        expect(config.runcmd).toEqual(usual.runcmd);
+        const withoutFolder = (words: string[][]) =>
+          words.map((list) => list.filter((word) => !word.startsWith('WORK_FOLDER=')));
+        expect(withoutFolder(config.runcmd)).toEqual(withoutFolder(usual.runcmd));
+        expect(config.runcmd[0]).toHaveLength(usual.runcmd[0]?.length ?? 0);
         expect((file('.agent') as { workFolder: string }).workFolder).toBe(workFolder.toWellFormed());
       }),
     );

@@ -93,7 +93,7 @@ describe('deploy/Dockerfile', () => {
     expect(npm).toEqual(['npm ci --ignore-scripts', 'npm run build', 'npm ci --ignore-scripts --omit=dev']);
     expect(installs).toContain("['ci', '--ignore-scripts'");
     expect(checks).toContain("'build'");
-    expect(scripts['build']).toBe('tsc -p tsconfig.build.json');
+    expect(scripts['build']).toBe('tsc -p tsconfig.build.json && node scripts/copy-scripts.mjs');
     expect(readFileSync('.ci/run', 'utf8')).toMatch(/^npm run --silent check\b/m);
   });
 

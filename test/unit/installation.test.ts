@@ -55,6 +55,11 @@ test('everything that an installation can say is read', () => {
     },
     images: { own: { operatingSystem: 'Linux', reference: { kind: 'gallery', id: '/x' } } },
     audit: { scheduled: false },
+    agentPackage: {
+      linux: { url: 'https://mirror.contoso.com/agent.tar.gz', sha256: 'a'.repeat(64) },
+      windows: { url: 'https://mirror.contoso.com/agent.zip', sha256: 'b'.repeat(64) },
+    },
+    proxyCredentials: { corporate: { userName: 'agent', password: { file: 'proxy-password' } } },
     limits: { agent: { connectMs: 1_000 } },
   };
   expect(parseInstallation(everything)).toEqual({ installation: everything });
@@ -79,12 +84,18 @@ describe('a mistake is refused with its path and the rule', () => {
     ['limits.agent.conectMs', 5, 'UnknownProperty'],
     ['limits.audit.deletionsShare', 1.5, 'OutOfRange'],
     ['audit.scheduled', 'no', 'WrongType'],
+    ['agentPackage.linux.sha256', undefined, 'Required'],
+    ['agentPackage.linux.sha256', 'A'.repeat(64), 'PatternMismatch'],
+    ['agentPackage.linux.url', 'https://mirror.contoso.com/agent.tar.gz?signature=hunter2', 'PatternMismatch'],
+    ['proxyCredentials.corporate.password', 'hunter2', 'WrongType'],
   ])('%s as %j: %s', (path, value, rule) => {
     const base = {
       ...least,
       azureDevOps: { organizations: [{ url: 'https://dev.azure.com/c', credential: { kind: 'entra' } }] },
       images: { own: { operatingSystem: 'Linux', reference: { kind: 'gallery', id: '/x' } } },
       audit: {},
+      agentPackage: { linux: { url: 'https://mirror.contoso.com/agent.tar.gz', sha256: 'a'.repeat(64) } },
+      proxyCredentials: { corporate: { userName: 'agent', password: { file: 'proxy-password' } } },
       limits: { agent: {}, audit: {} },
     };
     const violations = violationsOf(withValue(base, steps(path), value));

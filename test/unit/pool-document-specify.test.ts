@@ -261,7 +261,6 @@ describe('what this version cannot do is refused, never ignored', () => {
       spot: {},
       zones: ['1'],
       regions: [{ location: 'northeurope', subnetId: subnetOf('northeurope') }],
-      proxy: { url: 'http://proxy.contoso.com:3128' },
       outbound: { serviceTags: ['AzureDevOps'] },
       retainedFailures: { count: 1 },
       retryLostJobs: true,
@@ -333,6 +332,30 @@ test('the sample is a document that this version runs', () => {
   const answer = specify(parsed.document, testInstallation());
   expect(answer).toMatchObject({
     specification: { maximumConcurrency: 8, images: [{ name: 'ubuntu' }, { name: 'debian' }] },
+  });
+});
+
+describe('a proxy', () => {
+  const proxied = (proxy: object) => ({ 'properties.operatorProfile': { proxy } });
+  const installation = testInstallation({
+    proxyCredentials: { corporate: { userName: 'agent', password: { environment: 'PROXY_PASSWORD' } } },
+  });
+
+  test('reaches the machines, with the name of its credential', () => {
+    const proxy = { url: 'http://proxy.contoso.com:3128/', credential: 'corporate', bypass: ['^https://github'] };
+    expect(specificationOf(proxied(proxy), installation).machine.proxy).toEqual({
+      ...proxy,
+      url: 'http://proxy.contoso.com:3128',
+    });
+  });
+
+  test.each([
+    ['credential', { credential: 'other' }, 'NotAllowedValue'],
+    ['bypass[0]', { bypass: ['('] }, 'PatternMismatch'],
+    ['bypass[1]', { bypass: ['a', 'one\ntwo'] }, 'PatternMismatch'],
+  ])('with a wrong %s is refused', (property, change, rule) => {
+    const answer = violationsOf(proxied({ url: 'http://proxy.contoso.com:3128', ...change }), installation);
+    expect(answer).toEqual([expect.objectContaining({ path: `properties.operatorProfile.proxy.${property}`, rule })]);
   });
 });
 

@@ -12,6 +12,7 @@ import { withSession } from '../session.ts';
 import { readTrace } from '../trace-file.ts';
 import { jobListLines, readJobs } from './job-list.ts';
 import { jobLines } from './job-receipt.ts';
+import { addJobRun } from './job-run.ts';
 
 interface QueueOptions {
   image: string;
@@ -75,6 +76,8 @@ export function addJobCommands(program: Command, { io, now }: CommandContext): v
         });
       },
     );
+
+  addJobRun(job, { io, now });
 
   withTarget(job.command('queue').description('Queue real builds that take a set time'))
     .requiredOption('--image <alias>', 'image that the jobs demand')

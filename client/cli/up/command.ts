@@ -17,6 +17,11 @@ export function addUpCommand(program: Command, context: CommandContext): void {
     .option('--control-port <port>', "port of the embedded cloud's control interface", port, 8082)
     .option('--temporal <path>', 'the temporal command to run; by default found or fetched')
     .option('--scale <factor>', "the embedded cloud's latencies as a factor of real ones", positiveNumber, 0.2)
+    .option(
+      '--machines <kind>',
+      'what machines are: simulated, process (they run here, without isolation), or process:NAMES with * for any text',
+      'simulated',
+    )
     .option('--workers <n>', 'worker processes', positiveInteger, 1)
     .option('--no-workload', 'do not queue the sample jobs')
     .option('--exit-when-done', 'end when the sample has run and only standby agents are left', false)

@@ -22,6 +22,7 @@ const readyLine = z.object({
   project: z.string(),
   personalAccessTokenFile: z.string(),
   pipeline: z.string(),
+  agentPackage: z.object({ url: z.url(), sha256: z.string() }).exactOptional(),
 });
 
 /** Reads the embedded cloud's first line. */
@@ -59,6 +60,7 @@ export function embeddedInstallationDocument(cloud: EmbeddedCloud, engine: Engin
       ],
     },
     images: {},
+    ...(cloud.agentPackage && { agentPackage: { linux: cloud.agentPackage } }),
   };
 }
 

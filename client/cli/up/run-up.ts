@@ -30,6 +30,7 @@ export interface UpOptions {
   controlPort: number;
   temporal?: string;
   scale: number;
+  machines: string;
   workload: boolean;
   workers: number;
   exitWhenDone: boolean;
@@ -176,7 +177,7 @@ async function startEngine(
   return { address: `${host}:${port}`, namespace };
 }
 
-function cloudArguments({ state, armPort, azureDevopsPort, controlPort, scale }: UpOptions): string[] {
+function cloudArguments({ state, armPort, azureDevopsPort, controlPort, scale, machines }: UpOptions): string[] {
   return [
     `--state=${join(state, 'cloud')}`,
     `--host=${host}`,
@@ -184,6 +185,7 @@ function cloudArguments({ state, armPort, azureDevopsPort, controlPort, scale }:
     `--azure-devops-port=${azureDevopsPort}`,
     `--control-port=${controlPort}`,
     `--scale=${scale}`,
+    `--machines=${machines}`,
   ];
 }
 

@@ -35,6 +35,9 @@ export function createMachineLife(state: ArmState, addresses: AddressBook): Mach
     ledger.record({ kind: 'machine', at: clock.now(), id: machine.id, event, tags: machine.tags });
 
   function boot(machine: Readonly<MachineRecord>): void {
+    const storage = objectAt(machine.properties, 'storageProfile');
+    const image = objectAt(storage, 'imageReference');
+    const imageVersion = textAt(image, 'publisher') === undefined ? undefined : textAt(image, 'exactVersion');
     state.guest.boot({
       id: machine.id,
       name: machine.name,
@@ -44,6 +47,8 @@ export function createMachineLife(state: ArmState, addresses: AddressBook): Mach
       ...(machine.customData === undefined
         ? {}
         : { customData: Buffer.from(machine.customData, 'base64').toString('utf8') }),
+      ...(imageVersion === undefined ? {} : { imageVersion }),
+      dataDiskLuns: listAt(storage, 'dataDisks').map(({ lun }) => Number(lun)),
     });
   }
 
@@ -80,6 +85,7 @@ export function createMachineLife(state: ArmState, addresses: AddressBook): Mach
 
   function remove(machine: Readonly<MachineRecord>): void {
     halt(machine);
+    state.guest.wipe?.(machine.id);
     state.removeMachine(machine);
     for (const reference of listAt(machine.properties['networkProfile'], 'networkInterfaces')) {
       const nic = state.resources.get(textAt(reference, 'id') ?? '');
@@ -105,6 +111,7 @@ export function createMachineLife(state: ArmState, addresses: AddressBook): Mach
 
   /** A managed disk is swapped for a fresh one; what becomes of the old one is its delete option. */
   function reimage(machine: Readonly<MachineRecord>, customData?: string): void {
+    state.guest.wipe?.(machine.id);
     const storage = objectAt(machine.properties, 'storageProfile') ?? {};
     const shown = objectAt(storage, 'osDisk') ?? {};
     const old = state.resources.get(textAt(objectAt(shown, 'managedDisk'), 'id') ?? '');

@@ -141,7 +141,7 @@ export const mutations: readonly Mutation[] = [
     name: 'reuse-without-clean-image',
     bug: 'A stateless machine goes on to the next job after its first.',
     changes: [
-      { file: 'activities/azure/custom-data.ts', find: "      '--once',\n", replace: '' },
+      { file: 'activities/azure/custom-data.ts', find: "${once ? ' --once' : ''}", replace: '' },
       {
         file: agentWorkflow,
         find: 'const disabling = this.disable();',

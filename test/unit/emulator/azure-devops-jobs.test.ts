@@ -85,6 +85,19 @@ describe('the life of a job', () => {
     expect((await onlyRequest(world, poolId)).result).toBe('failed');
   });
 
+  test('a script fails on a machine that is only simulated, and the log says why', async () => {
+    const world = createWorld();
+    const { poolId, queueId } = await withAgent(world);
+    const build = await queueBuild(world, queueId, { script: 'make test' });
+    await world.clock.advance(2 * minute);
+    expect((await onlyRequest(world, poolId)).result).toBe('failed');
+    const path = `/samples/_apis/build/builds/${build.json.id}`;
+    const timeline = await world.call('GET', `${path}/timeline`);
+    const step = timeline.json.records.find((record: { name: string }) => record.name === 'CmdLine');
+    const log = await world.call('GET', `${path}/logs/${step.log.id}`, undefined, { accept: 'text/plain' });
+    expect(log.json).toContain('##[error]This machine is simulated and runs no script.');
+  });
+
   test('an agent without --once stays for the next job', async () => {
     const world = createWorld();
     const { poolId, queueId, agentId } = await withAgent(world, { once: false });

@@ -8,7 +8,7 @@ import { openTable } from '../../../emulator/azure-devops/table.ts';
 import { createVirtualClock } from '../../../emulator/core/clock.ts';
 import { createMemoryStore } from '../../../emulator/core/store.ts';
 import { readCloudConfig } from '../../../emulator/guest/cloud-init.ts';
-import { fillAddress, findLaunch } from '../../../emulator/guest/launch.ts';
+import { fillMarks, findLaunch } from '../../../emulator/guest/launch.ts';
 
 const agent: AgentRecord = {
   id: 1,
@@ -185,14 +185,28 @@ describe('the first boot', () => {
     expect(findLaunch({ files, commands: [command] })).toBeUndefined();
   });
 
-  test("puts the machine's own address where sed puts it", () => {
+  test('puts what only the machine knows where the sed of a script puts it', () => {
+    const script = 'sed -i "s/@own-address@/$address/; s/@image-version@/$version/" "$folder/.setup_info"';
+    const boot = {
+      files: new Map([
+        ['/opt/agent/.setup_info', Buffer.from('@own-address@ @image-version@')],
+        ['/opt/boot.sh', Buffer.from(script)],
+      ]),
+      commands: [['bash', '/opt/boot.sh']],
+    };
+    fillMarks(boot, { address: '10.0.0.7', imageVersion: '1.2.3' });
+    expect(boot.files.get('/opt/agent/.setup_info')?.toString()).toBe('10.0.0.7 1.2.3');
+    expect(boot.files.get('/opt/boot.sh')?.toString()).toBe(script);
+  });
+
+  test("puts the machine's own address where the sed of a command puts it", () => {
     const boot = {
       files: new Map([['/opt/agent/.setup_info', Buffer.from('[{"detail":"Private IP address: @ip@"}]')]]),
       commands: [
         ['sh', '-c', 'sed -i "s/$2/$(hostname -I | cut -d " " -f 1)/" "$1/.setup_info"', 'fill', '/opt/agent', '@ip@'],
       ],
     };
-    fillAddress(boot, '10.0.0.7');
+    fillMarks(boot, { address: '10.0.0.7', imageVersion: '1.2.3' });
     expect(boot.files.get('/opt/agent/.setup_info')?.toString()).toContain('address: 10.0.0.7"');
   });
 });
