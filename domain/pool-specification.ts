@@ -33,6 +33,24 @@ export interface MachineSpecification {
   /** At most 20: the product copies no more to a machine. */
   tags: Record<string, string>;
   workFolder: string;
+  /** Availability zone; absent: in none. */
+  zone?: string;
+  /** Absent: regular. */
+  priority?: 'Spot';
+  /** US dollars an hour, of a Spot machine; absent: up to the regular price. */
+  maximumPrice?: number;
+}
+
+/** Where machines may be made instead of at the one place that `MachineSpecification` names. */
+export interface PlacementSpecification {
+  /** In order of preference; the first is that of the machine. */
+  vmSizes: string[];
+  /** In order of preference; empty: machines are in no zone. */
+  zones: string[];
+  /** Absent: regular machines only. */
+  spot?: { maximumPrice?: number; fallback: 'Regular' | 'None' };
+  /** After the machine's own region and subnet, in order of preference. */
+  regions: { location: string; subnetId: string }[];
 }
 
 /** A pool as the workflows run it. */
@@ -54,4 +72,6 @@ export interface PoolSpecification {
   standby: { count: number; counts: 'total' | 'idle' };
   images: ImageSpecification[];
   machine: MachineSpecification;
+  /** Absent: every machine is where `machine` says, of its size and regular. */
+  placement?: PlacementSpecification;
 }

@@ -1,4 +1,5 @@
 import type { AgentReport, PoolObservation, PoolState, RosterEntry } from './messages.ts';
+import { placementHolds, takeRefusal } from './placement/pool-placement.ts';
 import type { PlanningInput } from './planning/types.ts';
 import type { PoolSpecification } from './pool-specification.ts';
 
@@ -132,6 +133,7 @@ export function applyReport(state: PoolState, report: AgentReport, now: number):
     return;
   }
   state.totals.failed += 1;
+  if (takeRefusal(state, report, entry.i, now)) return;
   const failures = (state.failures[entry.i] ?? 0) + 1;
   state.failures[entry.i] = failures;
   const ceiling = report.failure.retryAfterMs > 0 ? report.failure.retryAfterMs : holdMaxMs;
@@ -178,7 +180,7 @@ export function planningInput(
       phase: p === 'creating' && now - s > patience(state, i, overdueMs) ? 'offline' : p,
       since: s,
     })),
-    holds: state.holds.filter(({ until }) => until > now),
+    holds: [...state.holds.filter(({ until }) => until > now), ...placementHolds({ ...state, specification }, now)],
     closing: state.status === 'Deleting' || state.status === 'Draining',
   };
 }

@@ -14,6 +14,7 @@ import {
 } from '@temporalio/workflow';
 import type { AgentInput, PoolInput, PoolState, PoolView } from '../domain/messages.ts';
 import { agentName, organizationName } from '../domain/names.ts';
+import { nextPlacement, noteAsked, placementHolds, placementView } from '../domain/placement/pool-placement.ts';
 import { planCapacity } from '../domain/planning/plan-capacity.ts';
 import type { Command, Plan } from '../domain/planning/types.ts';
 import type { PoolSpecification } from '../domain/pool-specification.ts';
@@ -226,8 +227,10 @@ class PoolLife {
   private async create(image: string, reason: string, forDemand: boolean): Promise<void> {
     const { specification, agentPoolId } = this.state;
     if (!specification || agentPoolId === undefined) return;
-    const name = agentName(this.state.generation, this.state.counter++);
     const now = Date.now();
+    const choice = nextPlacement(this.state, image, now);
+    if (choice && !('placement' in choice)) return;
+    const name = agentName(this.state.generation, this.state.counter++);
     const isFirst = specification.images[0]?.name === image;
     const seenAt = forDemand ? (demandSeenAt(this.state, image, isFirst) ?? this.state.observedAt) : undefined;
     this.state.roster.push({ n: name, i: image, p: 'creating', s: now });
@@ -246,7 +249,9 @@ class PoolLife {
       ...(seenAt === undefined ? {} : { seenAt }),
       decidedAt: now,
       reason,
+      ...choice,
     };
+    if (choice) noteAsked(this.state, choice.placement, image, now);
     await startAgent(agentInput);
   }
 
@@ -362,6 +367,7 @@ class PoolLife {
 
   private view(): PoolView {
     const { state } = this;
+    const now = Date.now();
     return {
       pool: this.input.pool,
       status: state.status,
@@ -373,7 +379,8 @@ class PoolLife {
       assigned: state.assigned,
       running: state.running,
       observedAt: state.observedAt,
-      holds: state.holds,
+      holds: [...state.holds, ...placementHolds(state, now)],
+      ...placementView(state, now),
       totals: state.totals,
       ...(this.lastPlan === undefined ? {} : { lastPlan: { at: this.lastPlan.at, ...this.lastPlan.plan } }),
     };
