@@ -118,8 +118,12 @@ function phaseAfter(entry: RosterEntry, standing: PoolObservation['agents'][numb
   }
 }
 
-/** Applies an agent's last word. A second report of the same agent changes nothing. */
-export function applyReport(state: PoolState, report: AgentReport, now: number): void {
+/**
+ * Applies an agent's last word. A second report of the same agent changes nothing.
+ *
+ * @param placeClosedMs as in `PoolLimits`; a pool that is older than this limit has none
+ */
+export function applyReport(state: PoolState, report: AgentReport, now: number, placeClosedMs?: number): void {
   const entry = state.roster.find(({ n }) => n === report.agent);
   if (!entry) return;
   state.roster = state.roster.filter(({ n }) => n !== report.agent);
@@ -133,7 +137,7 @@ export function applyReport(state: PoolState, report: AgentReport, now: number):
     return;
   }
   state.totals.failed += 1;
-  if (takeRefusal(state, report, entry.i, now)) return;
+  if (takeRefusal(state, report, entry.i, now, placeClosedMs)) return;
   const failures = (state.failures[entry.i] ?? 0) + 1;
   state.failures[entry.i] = failures;
   const ceiling = report.failure.retryAfterMs > 0 ? report.failure.retryAfterMs : holdMaxMs;

@@ -114,7 +114,7 @@ class PoolLife {
       (report) => {
         this.signals++;
         this.events++;
-        applyReport(this.state, report, Date.now());
+        applyReport(this.state, report, Date.now(), input.limits.pool.placeClosedMs);
       },
       { description: 'An agent ended and how.' },
     );

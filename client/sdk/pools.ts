@@ -24,7 +24,7 @@ export interface PoolDetails extends PoolView {
 /** Why a pool is as it is: its last plan, what holds it back, and the demand that it saw. */
 export type PoolExplanation = Pick<
   PoolView,
-  'pool' | 'status' | 'lastPlan' | 'holds' | 'queued' | 'assigned' | 'running' | 'observedAt' | 'agents'
+  'pool' | 'status' | 'lastPlan' | 'holds' | 'placement' | 'queued' | 'assigned' | 'running' | 'observedAt' | 'agents'
 >;
 
 /** The verbs on pools. Every method throws `OdpError` and nothing else. */
@@ -113,8 +113,20 @@ export function createPools(client: Client, { installation, limits }: PoolDefaul
     },
 
     explain: async (name) => {
-      const { pool, status, lastPlan, holds, queued, assigned, running, observedAt, agents } = await view(name);
-      return { pool, status, holds, queued, assigned, running, observedAt, agents, ...(lastPlan ? { lastPlan } : {}) };
+      const { pool, status, lastPlan, holds, placement, ...shown } = await view(name);
+      const { queued, assigned, running, observedAt, agents } = shown;
+      return {
+        pool,
+        status,
+        holds,
+        queued,
+        assigned,
+        running,
+        observedAt,
+        agents,
+        ...(placement ? { placement } : {}),
+        ...(lastPlan ? { lastPlan } : {}),
+      };
     },
   };
 }

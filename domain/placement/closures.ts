@@ -25,15 +25,22 @@ const noZone = '';
  * What a refused create closes; undefined where it says nothing about the place, such as an agent that did not connect.
  *
  * @param now milliseconds since the epoch
+ * @param longestMs the longest time for which anything is closed
  */
-export function closureOf(refusal: Refusal, place: Place, image: string, now: number): Closure | undefined {
+export function closureOf(
+  refusal: Refusal,
+  place: Place,
+  image: string,
+  now: number,
+  longestMs = Infinity,
+): Closure | undefined {
   const rule = refusalRule(refusal, place);
   if (!rule) return undefined;
   const parts = partsOf(place, image);
   const { code, message } = refusal;
   return {
     scope: Object.fromEntries(rule.closes.map((part) => [part, parts[part]])),
-    until: now + rule.ttlMs,
+    until: now + Math.min(rule.ttlMs, longestMs),
     code,
     message: message.length > messageMax ? `${message.slice(0, messageMax)}…` : message,
   };

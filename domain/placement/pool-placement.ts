@@ -38,13 +38,14 @@ export function takeRefusal(
   { failure, placement }: Pick<AgentReport, 'failure' | 'placement'>,
   image: string,
   now: number,
+  longestMs?: number,
 ): boolean {
   const { specification } = state;
   if (!failure || !placement || !specification?.placement) return false;
   const attempt = { at: now, image, outcome: 'refused' as const, why: failure.azureCode ?? failure.code };
   state.attempts = withAttempt(state.attempts ?? [], placement, attempt);
   const places = placesOf(specification);
-  const closure = places.length === 1 ? undefined : closureOf(failure, placement, image, now);
+  const closure = places.length === 1 ? undefined : closureOf(failure, placement, image, now, longestMs);
   if (!closure) return false;
   state.closures = withClosure(state.closures ?? [], closure, places, now);
   return true;
