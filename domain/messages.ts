@@ -133,6 +133,8 @@ export interface RosterEntry {
   s: number;
   /** Set once it is done: it served its job or was told to return, so it never becomes ready again. */
   d?: 1;
+  /** Set once its place refused it: the report of its end tells nothing new. */
+  x?: 1;
 }
 
 /** Everything that a pool carries from run to run. */

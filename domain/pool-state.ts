@@ -137,7 +137,7 @@ export function applyReport(state: PoolState, report: AgentReport, now: number, 
     return;
   }
   state.totals.failed += 1;
-  if (takeRefusal(state, report, entry.i, now, placeClosedMs)) return;
+  if (entry.x || takeRefusal(state, report, entry.i, now, placeClosedMs)) return;
   const failures = (state.failures[entry.i] ?? 0) + 1;
   state.failures[entry.i] = failures;
   const ceiling = report.failure.retryAfterMs > 0 ? report.failure.retryAfterMs : holdMaxMs;
@@ -146,6 +146,16 @@ export function applyReport(state: PoolState, report: AgentReport, now: number, 
     ...state.holds.filter(({ image }) => image !== entry.i),
     { image: entry.i, until: now + hold, code: report.failure.code, message: report.failure.message },
   ];
+}
+
+/**
+ * Applies what an agent tells as soon as its place refused it: another one is asked for elsewhere while what is left of
+ * this one returns. A failure that says nothing about the place is left to the report of the agent's end.
+ */
+export function applyRefusal(state: PoolState, report: AgentReport, now: number, placeClosedMs?: number): void {
+  const entry = state.roster.find(({ n }) => n === report.agent);
+  if (!entry || entry.x || !takeRefusal(state, report, entry.i, now, placeClosedMs)) return;
+  Object.assign(entry, { p: 'returning', s: now, d: 1, x: 1 } satisfies Partial<RosterEntry>);
 }
 
 /**

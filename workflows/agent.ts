@@ -25,7 +25,7 @@ import type {
 } from '../domain/messages.ts';
 import { organizationName, workflowIds } from '../domain/names.ts';
 import { devops, machines, priorities } from './activity-profiles.ts';
-import { failureReport, machineOf, placementOf, whyOf } from './agent/placement.ts';
+import { failureReport, machineOf, placementOf, tellRefusal, whyOf } from './agent/placement.ts';
 import { failureDetails } from './failures.ts';
 import { lease } from './lease.ts';
 import { agentObserved, agentReported, agentView, retire } from './messages.ts';
@@ -145,6 +145,7 @@ class AgentLife {
         this.provisioned = true;
         this.failure = failureDetails(error);
         log.warn('agent could not be provisioned', { code: this.failure.code });
+        return tellRefusal(this.input, this.failure);
       });
   }
 

@@ -13,14 +13,13 @@ import {
   workflowInfo,
 } from '@temporalio/workflow';
 import type { AgentInput, PoolInput, PoolState, PoolView } from '../domain/messages.ts';
-import { agentName, organizationName } from '../domain/names.ts';
-import { nextPlacement, noteAsked, placementHolds, placementView } from '../domain/placement/pool-placement.ts';
+import { agentName, generationOf, organizationName } from '../domain/names.ts';
+import { placementHolds, placementView, takePlace } from '../domain/placement/pool-placement.ts';
 import { planCapacity } from '../domain/planning/plan-capacity.ts';
 import type { Command, Plan } from '../domain/planning/types.ts';
 import type { PoolSpecification } from '../domain/pool-specification.ts';
 import {
   applyObservation,
-  applyReport,
   demandSeenAt,
   newPoolState,
   nextOverdueAt,
@@ -30,18 +29,11 @@ import {
 } from '../domain/pool-state.ts';
 import { devops, engine, priorities } from './activity-profiles.ts';
 import { failureDetails, ownFailure } from './failures.ts';
-import {
-  agentReported,
-  apply,
-  deletePool,
-  poolDocument,
-  poolObserved,
-  poolView,
-  type ApplyResult,
-} from './messages.ts';
+import { apply, deletePool, poolDocument, poolObserved, poolView, type ApplyResult } from './messages.ts';
 import { acceptDocument } from './pool/accept-document.ts';
 import { retireAgent, startAgent } from './pool/agents.ts';
 import { describePool } from './pool/describe.ts';
+import { handleReports } from './pool/reports.ts';
 import { searchAttributes } from './search-attributes.ts';
 
 /** A pool that was started without a document ends after this long. */
@@ -99,7 +91,7 @@ class PoolLife {
 
   constructor(input: PoolInput) {
     this.input = input;
-    this.state = input.state ?? newPoolState(uuid4().replaceAll('-', '').slice(0, 9));
+    this.state = input.state ?? newPoolState(generationOf(uuid4()));
     this.reconcileAt = Date.now() + input.limits.pool.reconcileMs;
     setHandler(
       poolObserved,
@@ -109,15 +101,10 @@ class PoolLife {
       },
       { description: 'What changed in Azure DevOps since the last look.' },
     );
-    setHandler(
-      agentReported,
-      (report) => {
-        this.signals++;
-        this.events++;
-        applyReport(this.state, report, Date.now(), input.limits.pool.placeClosedMs);
-      },
-      { description: 'An agent ended and how.' },
-    );
+    handleReports(this.state, input.limits.pool, () => {
+      this.signals++;
+      this.events++;
+    });
     setHandler(apply, (update) => this.apply(update.document), {
       validator: (update: { document: unknown }) => this.validate(update),
       description: 'Make the pool what the document says. Refused as a whole when anything in it is wrong.',
@@ -228,8 +215,8 @@ class PoolLife {
     const { specification, agentPoolId } = this.state;
     if (!specification || agentPoolId === undefined) return;
     const now = Date.now();
-    const choice = nextPlacement(this.state, image, now);
-    if (choice && !('placement' in choice)) return;
+    const place = takePlace(this.state, image, now);
+    if (!place) return;
     const name = agentName(this.state.generation, this.state.counter++);
     const isFirst = specification.images[0]?.name === image;
     const seenAt = forDemand ? (demandSeenAt(this.state, image, isFirst) ?? this.state.observedAt) : undefined;
@@ -249,9 +236,8 @@ class PoolLife {
       ...(seenAt === undefined ? {} : { seenAt }),
       decidedAt: now,
       reason,
-      ...choice,
+      ...place,
     };
-    if (choice) noteAsked(this.state, choice.placement, image, now);
     await startAgent(agentInput);
   }
 

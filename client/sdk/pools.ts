@@ -53,7 +53,8 @@ export interface PoolDefaults {
 export function createPools(client: Client, { installation, limits }: PoolDefaults): Pools {
   const view = async (name: string): Promise<PoolView> => {
     await requireOpen(client, name);
-    return await client.workflow.getHandle(workflowIds.pool(name)).query(poolView);
+    const answer = await client.workflow.getHandle(workflowIds.pool(name)).query(poolView);
+    return asOf(answer, Date.now());
   };
   return {
     apply: async (document) => {
@@ -127,6 +128,20 @@ export function createPools(client: Client, { installation, limits }: PoolDefaul
         ...(placement ? { placement } : {}),
         ...(lastPlan ? { lastPlan } : {}),
       };
+    },
+  };
+}
+
+/** A workflow's clock stands still between events: what has ended since is left out of what a pool with several places says. */
+function asOf(view: PoolView, now: number): PoolView {
+  if (!view.placement) return view;
+  const { places, attempts } = view.placement;
+  return {
+    ...view,
+    holds: view.holds.filter(({ until }) => until > now),
+    placement: {
+      places: places.map(({ closed, ...place }) => (closed && closed.until > now ? { ...place, closed } : place)),
+      attempts,
     },
   };
 }

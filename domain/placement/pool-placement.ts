@@ -23,8 +23,20 @@ export function nextPlacement(
   return choosePlacement(places, places.length === 1 ? [] : closures, image, now);
 }
 
+/**
+ * Chooses where the next machine of an image goes, and writes it down. Answers undefined where every place is closed, and
+ * no placement where the specification leaves no choice.
+ */
+export function takePlace(state: Placing, image: string, now: number): { placement?: Placement } | undefined {
+  const choice = nextPlacement(state, image, now);
+  if (!choice) return {};
+  if (!('placement' in choice)) return undefined;
+  noteAsked(state, choice.placement, image, now);
+  return choice;
+}
+
 /** Writes down that a machine was asked for. */
-export function noteAsked(state: PoolState, placement: Placement, image: string, now: number): void {
+export function noteAsked(state: Placing, placement: Placement, image: string, now: number): void {
   const attempt = { at: now, image, outcome: 'asked' as const, why: placement.why };
   state.attempts = withAttempt(state.attempts ?? [], placement, attempt);
 }
@@ -34,7 +46,7 @@ export function noteAsked(state: PoolState, placement: Placement, image: string,
  * Answers false where the failure holds the image instead.
  */
 export function takeRefusal(
-  state: PoolState,
+  state: Placing,
   { failure, placement }: Pick<AgentReport, 'failure' | 'placement'>,
   image: string,
   now: number,
@@ -42,11 +54,11 @@ export function takeRefusal(
 ): boolean {
   const { specification } = state;
   if (!failure || !placement || !specification?.placement) return false;
-  const attempt = { at: now, image, outcome: 'refused' as const, why: failure.azureCode ?? failure.code };
-  state.attempts = withAttempt(state.attempts ?? [], placement, attempt);
   const places = placesOf(specification);
   const closure = places.length === 1 ? undefined : closureOf(failure, placement, image, now, longestMs);
   if (!closure) return false;
+  const attempt = { at: now, image, outcome: 'refused' as const, why: failure.azureCode ?? failure.code };
+  state.attempts = withAttempt(state.attempts ?? [], placement, attempt);
   state.closures = withClosure(state.closures ?? [], closure, places, now);
   return true;
 }
@@ -73,8 +85,9 @@ export function placementView(
 ): { placement?: PlacementView } {
   if (!specification?.placement) return {};
   const image = specification.images[0]?.name ?? anyOther;
-  const places = placesOf(specification).map((place) => {
-    const closure = closureFor(closures, place, image, now);
+  const all = placesOf(specification);
+  const places = all.map((place) => {
+    const closure = all.length === 1 ? undefined : closureFor(closures, place, image, now);
     if (!closure) return place;
     const { until, code, message } = closure;
     return { ...place, closed: { until, code, message } };

@@ -41,7 +41,8 @@ const quotas: readonly { text?: RegExp; closes: readonly ScopePart[]; source: st
     source: 'One quota of a region counts regular machines of every size; Spot has its own',
   },
   {
-    text: /Virtual Machines? quota|virtualMachines/i,
+    // The message begins with the name of our own call, which has these words too.
+    text: /approved Virtual ?Machines\b/i,
     closes: ['location'],
     source: 'One quota of a region counts all machines',
   },

@@ -2,10 +2,10 @@ import { describe, expect, test } from '@jest/globals';
 import type { AgentReport, PoolState } from '../../domain/messages.ts';
 import { attemptsMax } from '../../domain/placement/attempts.ts';
 import { nextPlacement, noteAsked, placementView } from '../../domain/placement/pool-placement.ts';
-import type { Placement } from '../../domain/placement/place.ts';
+import { placesOf, type Place, type Placement } from '../../domain/placement/place.ts';
 import { planCapacity } from '../../domain/planning/plan-capacity.ts';
 import type { PoolSpecification } from '../../domain/pool-specification.ts';
-import { applyReport, newPoolState, planningInput } from '../../domain/pool-state.ts';
+import { applyRefusal, applyReport, newPoolState, planningInput } from '../../domain/pool-state.ts';
 import { specification as single } from '../workflow/fakes.ts';
 
 const minute = 60_000;
@@ -65,6 +65,42 @@ describe('a pool with several places', () => {
     refused(state, 'AgentDidNotConnect', now);
     expect(state.closures ?? []).toEqual([]);
     expect(state.holds).toMatchObject([{ image: 'ubuntu', code: 'AgentDidNotConnect' }]);
+  });
+
+  test('asks elsewhere as soon as a place refused, while what is left of the first machine returns', () => {
+    const state = poolOf(mixed);
+    const choice = nextPlacement(state, 'ubuntu', now);
+    if (!choice || !('placement' in choice)) throw new Error('no place is open');
+    state.roster.push({ n: 'agent', i: 'ubuntu', p: 'creating', s: now });
+    const failure = { code: 'AllocationFailed', class: 'capacity', message: 'No room.', retryAfterMs: 3_600_000 };
+    const report: AgentReport = { agent: 'agent', outcome: 'failed', failure, placement: choice.placement };
+    expect(planOf(state, now).commands).toEqual([]);
+
+    applyRefusal(state, report, now);
+    expect(state.roster).toMatchObject([{ n: 'agent', p: 'returning' }]);
+    expect(planOf(state, now).commands).toMatchObject([{ kind: 'create', count: 1 }]);
+    const { closures, attempts } = structuredClone(state);
+
+    applyReport(state, report, now + minute);
+    expect(state).toMatchObject({ roster: [], totals: { failed: 1 }, holds: [], closures, attempts });
+  });
+
+  test('leaves a failure that says nothing about the place to the end of the agent', () => {
+    const state = poolOf(mixed);
+    const [place] = placesOf(mixed);
+    state.roster.push({ n: 'agent', i: 'ubuntu', p: 'creating', s: now });
+    const failure = { code: 'OSProvisioningFailed', class: 'configuration', message: '', retryAfterMs: 0 };
+    const report: AgentReport = {
+      agent: 'agent',
+      outcome: 'failed',
+      failure,
+      placement: { ...(place as Place), why: '' },
+    };
+    applyRefusal(state, report, now);
+    expect(state).toMatchObject({ roster: [{ p: 'creating' }], holds: [] });
+    expect(state.attempts ?? []).toEqual([]);
+    applyReport(state, report, now);
+    expect(state).toMatchObject({ roster: [], holds: [{ code: 'OSProvisioningFailed' }] });
   });
 
   test('a second report of one agent changes nothing', () => {

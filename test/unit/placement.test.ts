@@ -73,7 +73,7 @@ const everything = places({
 });
 
 const quota = (name: string, limit = 10) =>
-  `Operation could not be completed as it results in exceeding approved ${name} quota. Current Limit: ${limit}`;
+  `virtualMachines.createOrUpdate was refused by Azure (409 OperationNotAllowed): Operation could not be completed as it results in exceeding approved ${name} quota. Current Limit: ${limit}`;
 
 describe('what a refusal closes', () => {
   const first = everything[0] as Place;
