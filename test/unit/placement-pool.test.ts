@@ -1,5 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import type { AgentReport, PoolState } from '../../domain/messages.ts';
+import { generationOf } from '../../domain/names.ts';
 import { attemptsMax } from '../../domain/placement/attempts.ts';
 import { nextPlacement, noteAsked, placementView } from '../../domain/placement/pool-placement.ts';
 import { placesOf, type Place, type Placement } from '../../domain/placement/place.ts';
@@ -152,4 +153,9 @@ describe('a pool with one place', () => {
     expect(placementView(state, now)).toEqual({});
     expect(planOf({ ...state, specification: mixed }, now).commands).toHaveLength(1);
   });
+});
+
+test('the generation of a pool is never a number, which Azure would refuse as the name of a computer', () => {
+  expect(generationOf('12345678-9012-4abc-8def-0123456789ab')).toBe('a23456789');
+  expect(generationOf('1524aaa3-d012-4abc-8def-0123456789ab')).toBe('1524aaa3d');
 });
