@@ -39,7 +39,14 @@ export function toApplicationFailure(
     hint: row.hint,
     retried: isRetried(row.code) && !final,
     retryAfterMs: evidence.retryAfterMs,
+    azureCode: name === 'virtualMachines.createOrUpdate' ? azureCodeOf(row, evidence) : undefined,
   });
+}
+
+/** The code by which the row was found, else the first that Azure gave. */
+function azureCodeOf({ codes: known }: ErrorRow, { service, codes }: Evidence): string | undefined {
+  if (service !== 'Azure') return undefined;
+  return codes.find((given) => known?.some((code) => code.toLowerCase() === given.toLowerCase())) ?? codes[0];
 }
 
 /**
@@ -115,7 +122,13 @@ function verb({ service, status, codes }: Evidence): string {
 function failure(
   code: SurfacedErrorCode,
   message: string,
-  given: { call: string; retried: boolean; hint?: string | undefined; retryAfterMs?: number | undefined },
+  given: {
+    call: string;
+    retried: boolean;
+    hint?: string | undefined;
+    retryAfterMs?: number | undefined;
+    azureCode?: string | undefined;
+  },
 ): ApplicationFailure {
   const known = failureWith(code, message, given.call);
   const { retried, hint = known.hint, retryAfterMs = known.retryAfterMs } = given;
@@ -126,7 +139,13 @@ function failure(
     : retryAfterMs > 0
       ? `Not tried again within ${duration(retryAfterMs)}.`
       : 'Not tried again by itself.';
-  const details: FailureDetails = { ...known, hint: `${hint} ${next}`, retryAfterMs };
+  const { azureCode } = given;
+  const details: FailureDetails = {
+    ...known,
+    hint: `${hint} ${next}`,
+    retryAfterMs,
+    ...(azureCode === undefined ? {} : { azureCode }),
+  };
   return ApplicationFailure.create({
     type: code,
     message: `${details.message} ${details.hint}`,

@@ -18,6 +18,8 @@ export interface FailureDetails {
   hint: string;
   /** The call that failed, such as `virtualMachines.createOrUpdate`; empty when no call was made. */
   call: string;
+  /** Azure's own code of a refused create, such as `ZonalAllocationFailed`. */
+  azureCode?: string;
   /** Creating again before this many milliseconds have passed would only repeat the failure; 0 when nothing is known. */
   retryAfterMs: number;
 }

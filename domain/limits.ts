@@ -50,6 +50,11 @@ export interface PoolLimits {
   signalsPerRun: number;
   /** Children started in one turn, so that one turn stays far below the 4,096 events at which the server suggests a new run. */
   createsPerTurn: number;
+  /**
+   * The longest time for which a refused size, zone, priority or region is not asked again. Each refusal has a time of its
+   * own (`domain/placement/refusals.ts`); a day is more than any of them.
+   */
+  placeClosedMs: number;
 }
 
 /** Limits of the observer. */
@@ -101,7 +106,13 @@ export const defaultLimits: {
     offlineMs: 10 * minute,
     lifetimeMs: 7 * day,
   },
-  pool: { reconcileMs: 10 * minute, overdueMs: 10 * minute, signalsPerRun: 5_000, createsPerTurn: 100 },
+  pool: {
+    reconcileMs: 10 * minute,
+    overdueMs: 10 * minute,
+    signalsPerRun: 5_000,
+    createsPerTurn: 100,
+    placeClosedMs: day,
+  },
   observer: { intervalMs: 2 * second, idleIntervalMs: 2 * second, activityMs: hour, heartbeatMs: 15 * second },
   audit: {
     everyMs: 5 * minute,

@@ -1,5 +1,8 @@
 import type { AgentState } from './agent-state.ts';
 import type { Limits } from './limits.ts';
+import type { Attempt } from './placement/attempts.ts';
+import type { Closure } from './placement/closures.ts';
+import type { Place, Placement } from './placement/place.ts';
 import type { Command, Hold, Remark } from './planning/types.ts';
 import type { PoolSpecification } from './pool-specification.ts';
 
@@ -130,6 +133,8 @@ export interface RosterEntry {
   s: number;
   /** Set once it is done: it served its job or was told to return, so it never becomes ready again. */
   d?: 1;
+  /** Set once its place refused it: the report of its end tells nothing new. */
+  x?: 1;
 }
 
 /** Everything that a pool carries from run to run. */
@@ -159,6 +164,10 @@ export interface PoolState {
   boots?: Record<string, number>;
   /** Failures in a row per image: a hold doubles with each. */
   failures: Record<string, number>;
+  /** Places that are closed for a while, of a pool that has several. */
+  closures?: Closure[];
+  /** The last attempts to make machines, of a pool that has several places; the newest last. */
+  attempts?: Attempt[];
   totals: PoolTotals;
   /** Ids of the last updates, so that a repeated one is answered, not done twice, also after continue-as-new. */
   recentUpdateIds: string[];
@@ -187,8 +196,20 @@ export interface PoolView {
   running: number;
   observedAt: number;
   holds: Hold[];
+  /** Only of a pool that has several places. */
+  placement?: PlacementView;
   totals: PoolTotals;
   lastPlan?: { at: number; commands: Command[]; remarks: Remark[]; nextAt?: number };
+}
+
+/** Where a pool makes machines: its places, what is closed and why, and what was tried. */
+export interface PlacementView {
+  /** The preferred first. */
+  places: (Place & {
+    /** Closed until then, and why; absent: open. */
+    closed?: { until: number; code: string; message: string };
+  })[];
+  attempts: Attempt[];
 }
 
 /** Input of the `agent` workflow. */
@@ -202,6 +223,8 @@ export interface AgentInput {
   seenAt?: number;
   decidedAt: number;
   reason: string;
+  /** Where to make the machine, of a pool that has several places; absent: where the specification says. */
+  placement?: Placement;
 }
 
 /** Told by an agent to its pool when it ends, and why. */
@@ -209,7 +232,9 @@ export interface AgentReport {
   agent: string;
   outcome: 'returned' | 'failed';
   /** The surfaced error, when it failed before it served. */
-  failure?: { code: string; class: string; message: string; retryAfterMs: number };
+  failure?: { code: string; class: string; message: string; retryAfterMs: number; azureCode?: string };
+  /** Where the machine was to be made, when that failed. */
+  placement?: Placement;
   job?: LeaseOutcome;
 }
 
@@ -249,6 +274,8 @@ export interface AgentView {
   resourceId?: string;
   job?: ObservedJob;
   receipt: Partial<WaitReceipt>;
+  /** Where the machine is, and why there, of a pool that has several places. */
+  placement?: Placement;
 }
 
 /** Input of the `lease` workflow. */

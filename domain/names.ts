@@ -64,6 +64,15 @@ export function agentName(generation: string, counter: number): string {
   return `${generation}${counter.toString(36).padStart(counterDigits, '0')}`;
 }
 
+/**
+ * The generation of a new pool, from a random UUID. One of digits only would make names of digits only, and Azure takes
+ * no name of a computer that is a number.
+ */
+export function generationOf(uuid: string): string {
+  const characters = uuid.replaceAll('-', '').slice(0, 9);
+  return /^\d+$/.test(characters) ? `a${characters.slice(1)}` : characters;
+}
+
 /** Whether a text is the name of an agent, of whatever pool: the form alone, which no placeholder has. */
 export function isAgentName(text: string): boolean {
   return /^[0-9a-f]{9}[0-9a-z]{6}$/.test(text);

@@ -37,6 +37,12 @@ export interface MachineSpecification {
   dataDisk?: DataDiskSpecification;
   /** Absent: none, unless the image names one. */
   proxy?: ProxySpecification;
+  /** Availability zone; absent: in none. */
+  zone?: string;
+  /** Absent: regular. */
+  priority?: 'Spot';
+  /** US dollars an hour, of a Spot machine; absent: up to the regular price. */
+  maximumPrice?: number;
 }
 
 /** The empty disk that every machine of a pool brings along, as far as its first start needs it. */
@@ -55,6 +61,18 @@ export interface ProxySpecification {
   credential?: string;
   /** Regular expressions of addresses that are reached directly. */
   bypass?: string[];
+}
+
+/** Where machines may be made instead of at the one place that `MachineSpecification` names. */
+export interface PlacementSpecification {
+  /** In order of preference; the first is that of the machine. */
+  vmSizes: string[];
+  /** In order of preference; empty: machines are in no zone. */
+  zones: string[];
+  /** Absent: regular machines only. */
+  spot?: { maximumPrice?: number; fallback: 'Regular' | 'None' };
+  /** After the machine's own region and subnet, in order of preference. */
+  regions: { location: string; subnetId: string }[];
 }
 
 /** A pool as the workflows run it. */
@@ -76,4 +94,6 @@ export interface PoolSpecification {
   standby: { count: number; counts: 'total' | 'idle' };
   images: ImageSpecification[];
   machine: MachineSpecification;
+  /** Absent: every machine is where `machine` says, of its size and regular. */
+  placement?: PlacementSpecification;
 }

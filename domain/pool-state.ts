@@ -1,4 +1,5 @@
 import type { AgentReport, PoolObservation, PoolState, RosterEntry } from './messages.ts';
+import { placementHolds, takeRefusal } from './placement/pool-placement.ts';
 import type { PlanningInput } from './planning/types.ts';
 import type { PoolSpecification } from './pool-specification.ts';
 
@@ -117,8 +118,12 @@ function phaseAfter(entry: RosterEntry, standing: PoolObservation['agents'][numb
   }
 }
 
-/** Applies an agent's last word. A second report of the same agent changes nothing. */
-export function applyReport(state: PoolState, report: AgentReport, now: number): void {
+/**
+ * Applies an agent's last word. A second report of the same agent changes nothing.
+ *
+ * @param placeClosedMs as in `PoolLimits`; a pool that is older than this limit has none
+ */
+export function applyReport(state: PoolState, report: AgentReport, now: number, placeClosedMs?: number): void {
   const entry = state.roster.find(({ n }) => n === report.agent);
   if (!entry) return;
   state.roster = state.roster.filter(({ n }) => n !== report.agent);
@@ -132,6 +137,7 @@ export function applyReport(state: PoolState, report: AgentReport, now: number):
     return;
   }
   state.totals.failed += 1;
+  if (entry.x || takeRefusal(state, report, entry.i, now, placeClosedMs)) return;
   const failures = (state.failures[entry.i] ?? 0) + 1;
   state.failures[entry.i] = failures;
   const ceiling = report.failure.retryAfterMs > 0 ? report.failure.retryAfterMs : holdMaxMs;
@@ -140,6 +146,16 @@ export function applyReport(state: PoolState, report: AgentReport, now: number):
     ...state.holds.filter(({ image }) => image !== entry.i),
     { image: entry.i, until: now + hold, code: report.failure.code, message: report.failure.message },
   ];
+}
+
+/**
+ * Applies what an agent tells as soon as its place refused it: another one is asked for elsewhere while what is left of
+ * this one returns. A failure that says nothing about the place is left to the report of the agent's end.
+ */
+export function applyRefusal(state: PoolState, report: AgentReport, now: number, placeClosedMs?: number): void {
+  const entry = state.roster.find(({ n }) => n === report.agent);
+  if (!entry || entry.x || !takeRefusal(state, report, entry.i, now, placeClosedMs)) return;
+  Object.assign(entry, { p: 'returning', s: now, d: 1, x: 1 } satisfies Partial<RosterEntry>);
 }
 
 /**
@@ -178,7 +194,7 @@ export function planningInput(
       phase: p === 'creating' && now - s > patience(state, i, overdueMs) ? 'offline' : p,
       since: s,
     })),
-    holds: state.holds.filter(({ until }) => until > now),
+    holds: [...state.holds.filter(({ until }) => until > now), ...placementHolds({ ...state, specification }, now)],
     closing: state.status === 'Deleting' || state.status === 'Draining',
   };
 }

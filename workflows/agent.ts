@@ -25,6 +25,7 @@ import type {
 } from '../domain/messages.ts';
 import { organizationName, workflowIds } from '../domain/names.ts';
 import { devops, machines, priorities } from './activity-profiles.ts';
+import { failureReport, machineOf, placementOf, tellRefusal, whyOf } from './agent/placement.ts';
 import { failureDetails } from './failures.ts';
 import { lease } from './lease.ts';
 import { agentObserved, agentReported, agentView, retire } from './messages.ts';
@@ -66,6 +67,8 @@ type NextEvent = { kind: 'job'; job: ObservedJob } | { kind: 'end'; why: string 
 class AgentLife {
   private readonly input: AgentInput;
   private readonly image;
+  /** At the place that the pool chose. */
+  private readonly machine;
   private readonly facets: AgentFacets = { compute: 'creating', registration: 'none', lease: 'none' };
   private readonly receipt: Partial<WaitReceipt>;
   private shown: AgentState = 'Provisioning';
@@ -90,7 +93,8 @@ class AgentLife {
     const image = input.specification.images.find(({ aliases }) => aliases.includes(input.image));
     if (!image) throw new Error(`invariant: the specification has no image ${input.image}`);
     this.image = { ...image, name: input.image };
-    this.why = input.reason;
+    this.machine = machineOf(input);
+    this.why = whyOf(input);
     this.receipt = { ...(input.seenAt === undefined ? {} : { seenAt: input.seenAt }), decidedAt: input.decidedAt };
     setHandler(agentObserved, (observation) => this.observe(observation), {
       description: 'What Azure DevOps shows of this agent.',
@@ -112,17 +116,18 @@ class AgentLife {
    * after its agent has taken a job, and that job must have its lease, and the agent be disabled, at once.
    */
   provision(): void {
-    const { identity, specification, limits } = this.input;
+    const { identity, limits } = this.input;
+    const { machine } = this;
     this.deadline = Date.now() + limits.provisionMs;
     this.provisioning = machines.provisionAgent
       .executeWithOptions(
         {
-          summary: `create ${identity.agent} (${specification.machine.vmSize}, ${this.image.name})`,
+          summary: `create ${identity.agent} (${machine.vmSize}, ${this.image.name})`,
           scheduleToCloseTimeout: limits.provisionMs,
           heartbeatTimeout: limits.heartbeatMs,
           priority: { priorityKey: this.input.seenAt !== undefined ? priorities.demand : priorities.standby },
         },
-        [{ identity, workflowId: workflowInfo().workflowId, machine: specification.machine, image: this.image }],
+        [{ identity, workflowId: workflowInfo().workflowId, machine, image: this.image }],
       )
       .then(({ registrationId, resourceId, createSentAt, runningAt }) => {
         this.registrationId = registrationId;
@@ -140,6 +145,7 @@ class AgentLife {
         this.provisioned = true;
         this.failure = failureDetails(error);
         log.warn('agent could not be provisioned', { code: this.failure.code });
+        return tellRefusal(this.input, this.failure);
       });
   }
 
@@ -205,7 +211,7 @@ class AgentLife {
 
   /** Runs one job on the agent, from disabling it to the end of the lease. */
   async serve(job: ObservedJob): Promise<LeaseOutcome | undefined> {
-    const { identity, specification, limits } = this.input;
+    const { identity, limits } = this.input;
     this.served.push(job.requestId);
     this.deadline = Date.now() + limits.leaseMs;
     this.change({ registration: 'disabled', lease: 'held' }, `runs ${job.jobName} (request ${job.requestId})`);
@@ -225,7 +231,7 @@ class AgentLife {
           { key: searchAttributes.leaseState, value: 'running' },
           { key: searchAttributes.jobId, value: String(job.requestId) },
           { key: searchAttributes.agentImage, value: this.image.name },
-          { key: searchAttributes.vmSize, value: specification.machine.vmSize },
+          { key: searchAttributes.vmSize, value: this.machine.vmSize },
         ],
       });
       outcome = await handle.result();
@@ -240,7 +246,7 @@ class AgentLife {
 
   /** Deregisters, deletes, verifies. `busy`: the server holds a job for it, so it goes on serving. */
   async giveBack(why: string): Promise<'returned' | 'busy'> {
-    const { identity, specification, limits } = this.input;
+    const { identity, limits } = this.input;
     if (!this.provisioned) await this.provisioning;
     this.change({ compute: 'deleting' }, why);
     for (;;) {
@@ -257,7 +263,7 @@ class AgentLife {
             {
               identity,
               workflowId: workflowInfo().workflowId,
-              machine: specification.machine,
+              machine: this.machine,
               ...(this.registrationId === undefined ? {} : { registrationId: this.registrationId }),
             },
           ],
@@ -285,16 +291,7 @@ class AgentLife {
     const report: AgentReport = {
       agent: this.input.identity.agent,
       outcome: failure && !job ? 'failed' : 'returned',
-      ...(failure && !job
-        ? {
-            failure: {
-              code: failure.code,
-              class: failure.class,
-              message: failure.message,
-              retryAfterMs: failure.retryAfterMs,
-            },
-          }
-        : {}),
+      ...(failure && !job ? failureReport(this.input, failure) : {}),
       // Azure may have reported the machine only after the lease began: the agent knows the rest of the receipt.
       ...(job ? { job: { ...job, receipt: { ...this.receipt, ...job.receipt } } } : {}),
     };
@@ -378,6 +375,7 @@ class AgentLife {
       ...(this.resourceId === undefined ? {} : { resourceId: this.resourceId }),
       ...(job === undefined ? {} : { job }),
       receipt: this.receipt,
+      ...placementOf(this.input),
     };
   }
 }
@@ -394,6 +392,6 @@ export function agentSearchAttributes(input: AgentInput) {
     { key: searchAttributes.organization, value: organizationName(input.identity.organizationUrl) },
     { key: searchAttributes.agentState, value: 'Provisioning' },
     { key: searchAttributes.agentImage, value: input.image },
-    { key: searchAttributes.vmSize, value: input.specification.machine.vmSize },
+    { key: searchAttributes.vmSize, value: machineOf(input).vmSize },
   ];
 }

@@ -43,6 +43,9 @@ export const poolObserved = defineSignal<[PoolObservation]>(signalNames.poolObse
 
 export const agentReported = defineSignal<[AgentReport]>('agentReported');
 
+/** Told by an agent of a pool with several places as soon as Azure refused its machine, so that the pool goes on elsewhere. */
+export const placeRefused = defineSignal<[AgentReport]>('placeRefused');
+
 export const agentObserved = defineSignal<[AgentObservation]>(signalNames.agentObserved);
 
 /** Asks an agent to return its machine; a job that it runs is finished first. */

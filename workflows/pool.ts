@@ -13,13 +13,13 @@ import {
   workflowInfo,
 } from '@temporalio/workflow';
 import type { AgentInput, PoolInput, PoolState, PoolView } from '../domain/messages.ts';
-import { agentName, organizationName } from '../domain/names.ts';
+import { agentName, generationOf, organizationName } from '../domain/names.ts';
+import { placementHolds, placementView, takePlace } from '../domain/placement/pool-placement.ts';
 import { planCapacity } from '../domain/planning/plan-capacity.ts';
 import type { Command, Plan } from '../domain/planning/types.ts';
 import type { PoolSpecification } from '../domain/pool-specification.ts';
 import {
   applyObservation,
-  applyReport,
   demandSeenAt,
   newPoolState,
   nextOverdueAt,
@@ -29,18 +29,11 @@ import {
 } from '../domain/pool-state.ts';
 import { devops, engine, priorities } from './activity-profiles.ts';
 import { failureDetails, ownFailure } from './failures.ts';
-import {
-  agentReported,
-  apply,
-  deletePool,
-  poolDocument,
-  poolObserved,
-  poolView,
-  type ApplyResult,
-} from './messages.ts';
+import { apply, deletePool, poolDocument, poolObserved, poolView, type ApplyResult } from './messages.ts';
 import { acceptDocument } from './pool/accept-document.ts';
 import { retireAgent, startAgent } from './pool/agents.ts';
 import { describePool } from './pool/describe.ts';
+import { handleReports } from './pool/reports.ts';
 import { searchAttributes } from './search-attributes.ts';
 
 /** A pool that was started without a document ends after this long. */
@@ -98,7 +91,7 @@ class PoolLife {
 
   constructor(input: PoolInput) {
     this.input = input;
-    this.state = input.state ?? newPoolState(uuid4().replaceAll('-', '').slice(0, 9));
+    this.state = input.state ?? newPoolState(generationOf(uuid4()));
     this.reconcileAt = Date.now() + input.limits.pool.reconcileMs;
     setHandler(
       poolObserved,
@@ -108,15 +101,10 @@ class PoolLife {
       },
       { description: 'What changed in Azure DevOps since the last look.' },
     );
-    setHandler(
-      agentReported,
-      (report) => {
-        this.signals++;
-        this.events++;
-        applyReport(this.state, report, Date.now());
-      },
-      { description: 'An agent ended and how.' },
-    );
+    handleReports(this.state, input.limits.pool, () => {
+      this.signals++;
+      this.events++;
+    });
     setHandler(apply, (update) => this.apply(update.document), {
       validator: (update: { document: unknown }) => this.validate(update),
       description: 'Make the pool what the document says. Refused as a whole when anything in it is wrong.',
@@ -226,8 +214,10 @@ class PoolLife {
   private async create(image: string, reason: string, forDemand: boolean): Promise<void> {
     const { specification, agentPoolId } = this.state;
     if (!specification || agentPoolId === undefined) return;
-    const name = agentName(this.state.generation, this.state.counter++);
     const now = Date.now();
+    const place = takePlace(this.state, image, now);
+    if (!place) return;
+    const name = agentName(this.state.generation, this.state.counter++);
     const isFirst = specification.images[0]?.name === image;
     const seenAt = forDemand ? (demandSeenAt(this.state, image, isFirst) ?? this.state.observedAt) : undefined;
     this.state.roster.push({ n: name, i: image, p: 'creating', s: now });
@@ -246,6 +236,7 @@ class PoolLife {
       ...(seenAt === undefined ? {} : { seenAt }),
       decidedAt: now,
       reason,
+      ...place,
     };
     await startAgent(agentInput);
   }
@@ -362,6 +353,7 @@ class PoolLife {
 
   private view(): PoolView {
     const { state } = this;
+    const now = Date.now();
     return {
       pool: this.input.pool,
       status: state.status,
@@ -373,7 +365,8 @@ class PoolLife {
       assigned: state.assigned,
       running: state.running,
       observedAt: state.observedAt,
-      holds: state.holds,
+      holds: [...state.holds, ...placementHolds(state, now)],
+      ...placementView(state, now),
       totals: state.totals,
       ...(this.lastPlan === undefined ? {} : { lastPlan: { at: this.lastPlan.at, ...this.lastPlan.plan } }),
     };

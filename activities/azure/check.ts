@@ -1,7 +1,13 @@
-import type { ImageReference, ImageSpecification, MachineSpecification } from '../../domain/pool-specification.ts';
+import { canonicalRegion } from '../../domain/pool-document/placement.ts';
+import type {
+  ImageReference,
+  ImageSpecification,
+  MachineSpecification,
+  PoolSpecification,
+} from '../../domain/pool-specification.ts';
 import type { Violation } from '../../domain/violation.ts';
 import { OutsideError } from '../errors.ts';
-import { captured } from './capture.ts';
+import { checkSizes } from './check-sizes.ts';
 import type { AzureClients } from './clients.ts';
 
 /**
@@ -11,14 +17,21 @@ import type { AzureClients } from './clients.ts';
  */
 export async function machineViolations(
   azure: AzureClients,
-  { images, machine }: { images: readonly ImageSpecification[]; machine: MachineSpecification },
+  specification: Pick<PoolSpecification, 'images' | 'machine' | 'placement'>,
   signal: AbortSignal,
 ): Promise<Violation[]> {
+  const { images, machine, placement } = specification;
+  const regions = placement?.regions ?? [];
+  const others = [...new Set(regions.map(({ location }) => location))].filter((name) => name !== machine.location);
   const answers = await Promise.all([
     checkResourceGroup(azure, machine, signal),
-    checkSize(azure, machine, signal),
+    checkSizes(azure, specification, signal),
     ...images.map((image, index) => checkImage(azure, machine, image, index, signal)),
     checkSubnet(azure, machine, signal),
+    ...regions.map((region, index) => checkRegion(azure, machine, region, index, signal)),
+    ...images.flatMap((image, index) =>
+      others.map((location) => checkImage(azure, { ...machine, location }, image, index, signal)),
+    ),
   ]);
   return answers.flat();
 }
@@ -39,37 +52,6 @@ async function checkResourceGroup(
       value: resourceGroup,
     },
   ];
-}
-
-async function checkSize(
-  azure: AzureClients,
-  { subscriptionId, location, vmSize }: MachineSpecification,
-  signal: AbortSignal,
-): Promise<Violation[]> {
-  const refused = (why: string): Violation[] => [
-    { path: 'properties.fabricProfile.sku.name', rule: 'NotAllowedValue', message: why, value: vmSize },
-  ];
-  return await captured(
-    'resourceSkus.list',
-    async () => {
-      const filter = `location eq '${location}'`;
-      let known = 0;
-      for await (const sku of azure.compute(subscriptionId).resourceSkus.list({ filter, abortSignal: signal })) {
-        if (sku.resourceType !== 'virtualMachines') continue;
-        known++;
-        if (sku.name?.toLowerCase() !== vmSize.toLowerCase()) continue;
-        const closed = sku.restrictions?.find(({ type }) => type === 'Location');
-        if (!closed) return [];
-        return refused(
-          `The size ${vmSize} is closed to this subscription in ${location} (${closed.reasonCode ?? 'no reason given'}). Choose another size or region, or ask for access to it.`,
-        );
-      }
-      return known === 0
-        ? refused(`The region ${location} offers no sizes to this subscription. Choose another region.`)
-        : refused(`The size ${vmSize} does not exist in ${location}. Choose one of the ${known} sizes that do.`);
-    },
-    signal,
-  );
 }
 
 async function checkImage(
@@ -96,7 +78,7 @@ async function checkSubnet(
   { subscriptionId, subnetId }: MachineSpecification,
   signal: AbortSignal,
 ): Promise<Violation[]> {
-  if (await exists(azure, subscriptionId, subnetId, '2024-05-01', signal)) return [];
+  if (await exists(azure, subscriptionId, subnetId, networkApiVersion, signal)) return [];
   return [
     {
       path: 'properties.fabricProfile.networkProfile.subnetId',
@@ -107,6 +89,29 @@ async function checkSubnet(
   ];
 }
 
+/** The subnet of a further region, and that its network is there: no machine joins a network of another region. */
+async function checkRegion(
+  azure: AzureClients,
+  { subscriptionId }: MachineSpecification,
+  { location, subnetId }: { location: string; subnetId: string },
+  index: number,
+  signal: AbortSignal,
+): Promise<Violation[]> {
+  const path = `properties.operatorProfile.regions[${index}].subnetId`;
+  const refused = (message: string): Violation[] => [{ path, rule: 'NotAllowedValue', message, value: subnetId }];
+  const networkId = subnetId.replace(/\/subnets\/[^/]*$/i, '');
+  const network = await read(azure, subscriptionId, networkId, networkApiVersion, signal);
+  const subnet = await read(azure, subscriptionId, subnetId, networkApiVersion, signal);
+  if (network === undefined || subnet === undefined) {
+    return refused(
+      `The subnet does not exist, or this identity may not read it. Give the id of a subnet in ${location}.`,
+    );
+  }
+  const { location: actual } = network as { location?: string };
+  if (actual === undefined || canonicalRegion(actual) === location) return [];
+  return refused(`The subnet is in ${actual}. Give the id of a subnet in ${location}.`);
+}
+
 /** A list of versions exists only when it has one. An address that this identity may not read is as good as none. */
 async function exists(
   azure: AzureClients,
@@ -115,6 +120,18 @@ async function exists(
   apiVersion: string,
   signal: AbortSignal,
 ): Promise<boolean> {
+  const body = await read(azure, subscriptionId, path, apiVersion, signal);
+  return body !== undefined && !(Array.isArray(body) && body.length === 0);
+}
+
+/** What is at an address; undefined where there is nothing that this identity may read. */
+async function read(
+  azure: AzureClients,
+  subscriptionId: string,
+  path: string,
+  apiVersion: string,
+  signal: AbortSignal,
+): Promise<unknown> {
   const separator = path.includes('?') ? '&' : '?';
   try {
     const answer = await azure.call(
@@ -124,9 +141,10 @@ async function exists(
       `${path}${separator}api-version=${apiVersion}`,
       signal,
     );
-    return answer.status !== 404 && !(Array.isArray(answer.body) && answer.body.length === 0);
+    return answer.status === 404 ? undefined : (answer.body ?? {});
   } catch (error) {
-    if (error instanceof OutsideError && isRefusedReading(error.evidence.status, error.evidence.codes)) return false;
+    if (error instanceof OutsideError && isRefusedReading(error.evidence.status, error.evidence.codes))
+      return undefined;
     throw error;
   }
 }
@@ -136,6 +154,7 @@ function isRefusedReading(status: number | undefined, codes: readonly string[]):
   return status === 400 || (status === 403 && codes.includes('AuthorizationFailed'));
 }
 
+const networkApiVersion = '2024-05-01';
 const computeApiVersion = '2024-11-01';
 const galleryApiVersion = '2024-03-03';
 

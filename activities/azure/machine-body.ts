@@ -30,8 +30,10 @@ export function machineBody({
   const name = identity.agent;
   return {
     location: machine.location,
+    ...(machine.zone === undefined ? {} : { zones: [machine.zone] }),
     tags,
     hardwareProfile: { vmSize: machine.vmSize },
+    ...(machine.priority === 'Spot' ? spotProfile(machine) : {}),
     storageProfile: {
       imageReference: imageReference(image),
       osDisk: {
@@ -64,6 +66,11 @@ export function machineBody({
       ],
     },
   };
+}
+
+/** Evicted, it is deleted: a deallocated one would keep its disk, and its agent nobody could start. -1: no own limit. */
+function spotProfile({ maximumPrice = -1 }: MachineSpecification) {
+  return { priority: 'Spot', evictionPolicy: 'Delete', billingProfile: { maxPrice: maximumPrice } };
 }
 
 function imageReference(reference: ImageReference): ComputeImageReference {

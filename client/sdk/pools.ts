@@ -24,7 +24,7 @@ export interface PoolDetails extends PoolView {
 /** Why a pool is as it is: its last plan, what holds it back, and the demand that it saw. */
 export type PoolExplanation = Pick<
   PoolView,
-  'pool' | 'status' | 'lastPlan' | 'holds' | 'queued' | 'assigned' | 'running' | 'observedAt' | 'agents'
+  'pool' | 'status' | 'lastPlan' | 'holds' | 'placement' | 'queued' | 'assigned' | 'running' | 'observedAt' | 'agents'
 >;
 
 /** The verbs on pools. Every method throws `OdpError` and nothing else. */
@@ -53,7 +53,8 @@ export interface PoolDefaults {
 export function createPools(client: Client, { installation, limits }: PoolDefaults): Pools {
   const view = async (name: string): Promise<PoolView> => {
     await requireOpen(client, name);
-    return await client.workflow.getHandle(workflowIds.pool(name)).query(poolView);
+    const answer = await client.workflow.getHandle(workflowIds.pool(name)).query(poolView);
+    return asOf(answer, Date.now());
   };
   return {
     apply: async (document) => {
@@ -113,8 +114,34 @@ export function createPools(client: Client, { installation, limits }: PoolDefaul
     },
 
     explain: async (name) => {
-      const { pool, status, lastPlan, holds, queued, assigned, running, observedAt, agents } = await view(name);
-      return { pool, status, holds, queued, assigned, running, observedAt, agents, ...(lastPlan ? { lastPlan } : {}) };
+      const { pool, status, lastPlan, holds, placement, ...shown } = await view(name);
+      const { queued, assigned, running, observedAt, agents } = shown;
+      return {
+        pool,
+        status,
+        holds,
+        queued,
+        assigned,
+        running,
+        observedAt,
+        agents,
+        ...(placement ? { placement } : {}),
+        ...(lastPlan ? { lastPlan } : {}),
+      };
+    },
+  };
+}
+
+/** A workflow's clock stands still between events: what has ended since is left out of what a pool with several places says. */
+function asOf(view: PoolView, now: number): PoolView {
+  if (!view.placement) return view;
+  const { places, attempts } = view.placement;
+  return {
+    ...view,
+    holds: view.holds.filter(({ until }) => until > now),
+    placement: {
+      places: places.map(({ closed, ...place }) => (closed && closed.until > now ? { ...place, closed } : place)),
+      attempts,
     },
   };
 }

@@ -3,10 +3,15 @@ import { subnetIdPattern } from '../arm-id.ts';
 import { int, text } from '../validation/bounded.ts';
 import { list } from './primitives.ts';
 
+function vmSizeName() {
+  return text(80).regex(/^[A-Za-z0-9][A-Za-z0-9_-]*$/, 'It must be the name of a VM size, such as Standard_D2ads_v5.');
+}
+
 const sku = z.strictObject({
-  name: text(80)
-    .regex(/^[A-Za-z0-9][A-Za-z0-9_-]*$/, 'It must be the name of a VM size, such as Standard_D2ads_v5.')
-    .describe('VM size, such as Standard_D2ads_v5.'),
+  name: vmSizeName().describe('VM size, such as Standard_D2ads_v5; `Mix` where there are several, in vmSizes.'),
+  vmSizes: list(z.strictObject({ name: vmSizeName().describe('VM size, such as Standard_D2ads_v5.') }), 5)
+    .exactOptional()
+    .describe('VM sizes in order of preference, each of another series, where name is `Mix`.'),
 });
 
 const image = z.strictObject({

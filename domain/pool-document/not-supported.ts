@@ -112,13 +112,6 @@ export const notSupported: readonly NotSupported[] = [
     },
   },
   {
-    property: 'properties.fabricProfile.sku.name',
-    refused: '`Mix`',
-    reason: 'A pool has one VM size yet. Name one.',
-    find: ({ document }) =>
-      found(document.properties.fabricProfile.sku.name.toLowerCase() === 'mix', [...fabricProfile, 'sku', 'name']),
-  },
-  {
     property: 'properties.fabricProfile.images[]',
     refused: 'images of Windows',
     reason: 'Agents run on Linux only yet. Name a Linux image.',
@@ -210,26 +203,6 @@ export const notSupported: readonly NotSupported[] = [
     refused: '`true`',
     reason: 'Machines are not parked yet. Remove it.',
     find: ({ document }) => found(document.properties.operatorProfile?.park, [...operatorProfile, 'park']),
-  },
-  {
-    property: 'properties.operatorProfile.spot',
-    refused: 'any value',
-    reason: 'Machines have the regular priority yet. Remove it.',
-    with: ['properties.operatorProfile.spot.'],
-    find: ({ document }) => found(document.properties.operatorProfile?.spot, [...operatorProfile, 'spot']),
-  },
-  {
-    property: 'properties.operatorProfile.zones',
-    refused: 'any item',
-    reason: 'Machines are not placed in zones yet. Remove it.',
-    find: ({ document }) => found(document.properties.operatorProfile?.zones, [...operatorProfile, 'zones']),
-  },
-  {
-    property: 'properties.operatorProfile.regions',
-    refused: 'any item',
-    reason: 'Machines are in the location of the pool only yet. Remove it.',
-    with: ['properties.operatorProfile.regions[].'],
-    find: ({ document }) => found(document.properties.operatorProfile?.regions, [...operatorProfile, 'regions']),
   },
   {
     property: 'properties.operatorProfile.outbound',

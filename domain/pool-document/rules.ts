@@ -1,6 +1,7 @@
 import type { Rule, Violation } from '../violation.ts';
 import { arrayAt, propertyPath, valueAt, type PathStep } from '../validation/path.ts';
 import { shownValue } from '../validation/zod-violations.ts';
+import { placementViolations } from './placement-rules.ts';
 import { timeSpanMs } from './primitives.ts';
 
 /**
@@ -31,6 +32,7 @@ export function crossFieldViolations(document: unknown): Violation[] {
     agentLifetime,
     userAssignedIdentities,
     tags,
+    placementViolations,
   ].flatMap((rule) => rule(document));
 }
 

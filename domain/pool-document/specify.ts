@@ -4,6 +4,7 @@ import type { MachineSpecification, PoolSpecification } from '../pool-specificat
 import type { Violation } from '../violation.ts';
 import { propertyPath } from '../validation/path.ts';
 import { resolveImages } from './images.ts';
+import { canonicalRegion, placementOf } from './placement.ts';
 import { proxyOf, proxyViolations } from './proxy.ts';
 import { isConstant, notSupportedViolations } from './not-supported.ts';
 import type { PoolDocument } from './schema.ts';
@@ -57,6 +58,7 @@ export function specify(
     standby: { count: standbyCount(agentProfile), counts: 'total' },
     images: images.filter((image) => image !== undefined),
     machine: machineOf(document, installation, subnetId),
+    ...placementOf(document),
   };
   return { specification };
 }
@@ -69,9 +71,8 @@ function machineOf(
   return {
     subscriptionId: azure.subscriptionId,
     resourceGroup: azure.resourceGroup,
-    // ARM takes a region's display name too: "West Europe" is westeurope.
-    location: location.toLowerCase().replaceAll(' ', ''),
-    vmSize: fabricProfile.sku.name,
+    location: canonicalRegion(location),
+    vmSize: fabricProfile.sku.vmSizes?.[0]?.name ?? fabricProfile.sku.name,
     osDiskStorageAccountType: osDisks[fabricProfile.storageProfile?.osDiskStorageAccountType ?? 'Standard'],
     subnetId,
     tags: { ...tags },

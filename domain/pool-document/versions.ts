@@ -18,12 +18,12 @@ const added: readonly { path: readonly string[]; version: string }[] = [
   { path: fabric('networkProfile', 'staticIpAddressCount'), version: '2025-09-20' },
   { path: fabric('networkProfile', 'ipAddresses'), version: '2025-09-20' },
   { path: ['properties', 'runtimeConfiguration'], version: '2025-09-20' },
+  { path: fabric('sku', 'vmSizes'), version: '2026-06-02' },
   { path: ['properties', 'operatorProfile'], version: '2026-12-01-odp' },
 ];
 
 /** Properties of api-versions that are not read yet, and names that the product's own documentation gets wrong. */
 const explanations: Readonly<Record<string, string>> = {
-  vmSizes: later('2026-06-02'),
   description: later('2026-06-02'),
   updateDescription: later('2026-06-02'),
   provisioningScriptStorageAccountResourceId: later('2026-06-02'),

@@ -3,6 +3,7 @@ import type { CloudContext, Guest, Handler } from '../core/context.ts';
 import type { CloudIdentity } from '../core/facts.ts';
 import { createEntra } from '../entra/app.ts';
 import type { Tokens } from '../entra/tokens.ts';
+import type { CapacityLimit } from './capacity.ts';
 import { addCatalogueRoutes } from './catalogue.ts';
 import { createGateway } from './gateway.ts';
 import { createMachineLife } from './machines/life.ts';
@@ -26,6 +27,9 @@ export interface Arm {
   disturb(machineName: string, what: 'stop' | 'evict'): boolean;
   quotas(): QuotaLimit[];
   setQuota(limit: QuotaLimit): void;
+  capacities(): CapacityLimit[];
+  /** Sets how many machines there is room for; without a number there is room without end. */
+  setCapacity(limit: Omit<CapacityLimit, 'machines'> & { machines?: number }): void;
   strictThrottling: boolean;
   resume(): void;
 }
@@ -93,6 +97,11 @@ export function createArm(
     },
     quotas: () => state.quota.limits(),
     setQuota: (limit) => state.quota.setLimit(limit),
+    capacities: () => state.capacity.limits(),
+    setCapacity({ machines, ...limit }) {
+      if (machines === undefined) state.capacity.removeLimit(limit);
+      else state.capacity.setLimit({ ...limit, machines });
+    },
     get strictThrottling() {
       return state.throttle.strict;
     },

@@ -2,6 +2,7 @@ import type { Context, Hono } from 'hono';
 import { ConnectionLost, callerOf } from '../core/calls.ts';
 import { armAudiences } from '../entra/tokens.ts';
 import type { Claims } from '../entra/tokens.ts';
+import { objectAt, textAt } from './body.ts';
 import { ArmError } from './errors.ts';
 import type { ArmState } from './state.ts';
 import { keyOf } from './table.ts';
@@ -69,6 +70,30 @@ function parameterReader(pattern: string, path: string): (name: string) => strin
   };
 }
 
+/** The call that makes machines: faults may strike it by what is asked for. */
+const createOperation = 'VirtualMachines_CreateOrUpdate';
+
+/** What faults can match of a create call; nothing of a body that is no JSON, which is refused later. */
+export function placeOf(text: string): { vmSize?: string; zone?: string; priority?: string; location?: string } {
+  let body: unknown;
+  try {
+    body = JSON.parse(text);
+  } catch {
+    return {};
+  }
+  const properties = objectAt(body, 'properties');
+  const vmSize = textAt(objectAt(properties, 'hardwareProfile'), 'vmSize');
+  const zones = (body as { zones?: unknown } | null)?.zones;
+  const zone: unknown = Array.isArray(zones) ? zones[0] : undefined;
+  const location = textAt(body, 'location');
+  return {
+    ...(vmSize === undefined ? {} : { vmSize }),
+    ...(typeof zone === 'string' ? { zone } : {}),
+    priority: textAt(properties, 'priority') ?? 'Regular',
+    ...(location === undefined ? {} : { location }),
+  };
+}
+
 /** The gateway over `app`. */
 export function createGateway(state: ArmState, app: Hono): Gateway {
   const { context, tokens } = state;
@@ -131,6 +156,7 @@ export function createGateway(state: ArmState, app: Hono): Gateway {
       path: url.pathname,
       operation,
       ...(machineName ? { machineName } : {}),
+      ...(operation === createOperation ? placeOf(await c.req.text()) : {}),
     };
     const headers: Record<string, string> = {
       'x-ms-request-id': context.chance.uuid(),

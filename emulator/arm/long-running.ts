@@ -1,3 +1,4 @@
+import { placeOf } from './gateway.ts';
 import type { Answer, Call } from './gateway.ts';
 import type { Operations } from './operations.ts';
 import type { OperationAction, OperationRecord } from './records.ts';
@@ -37,6 +38,7 @@ export function begin(
   provider: string,
   action: OperationAction,
   durationMs: number,
+  failure?: OperationRecord['error'],
 ): Record<string, string> {
   const operation = operations.begin({
     subscriptionId: resource.subscriptionId,
@@ -46,12 +48,14 @@ export function begin(
     action,
     method: call.method,
     durationMs,
+    ...(failure === undefined ? {} : { failure }),
     subject: {
       service: 'arm',
       method: call.method,
       path: call.path,
       operation: call.operation,
       ...(provider === 'Microsoft.Compute' ? { machineName: resource.name } : {}),
+      ...(action.kind === 'createMachine' ? placeOf(JSON.stringify(call.body)) : {}),
     },
   });
   return operationHeaders(state, call, operation);

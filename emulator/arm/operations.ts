@@ -15,6 +15,8 @@ export interface NewOperation {
   action: OperationAction;
   method: string;
   durationMs: number;
+  /** It ends so, unless a fault says otherwise. */
+  failure?: OperationRecord['error'];
   /** What faults match: the call that began it. */
   subject: Fault['match'];
 }
@@ -67,10 +69,11 @@ export function createOperations(
   }
 
   return {
-    begin({ durationMs, subject, ...rest }) {
+    begin({ durationMs, subject, failure, ...rest }) {
       const now = clock.now();
       const fault = faults.strike(['longRunningOperation'], subject)?.effect;
       const operation: OperationRecord = { ...rest, id: chance.uuid(), startedAt: now, status: 'InProgress' };
+      if (failure !== undefined) operation.error = failure;
       if (fault?.outcome !== 'stuck')
         operation.dueAt = now + durationMs * (fault?.outcome === 'slow' ? fault.factor : 1);
       if (fault?.outcome === 'failed') {

@@ -16,7 +16,12 @@ export interface VmSize {
   /** Zones of a region that have the size; an empty list means that it is not zonal. */
   zones: readonly string[];
   /** Regions in which this subscription may not use it, with the reason. */
-  restricted?: { locations: readonly string[]; reasonCode: 'NotAvailableForSubscription' | 'QuotaId' };
+  restricted?: {
+    locations: readonly string[];
+    /** Only in these zones; absent: in the whole region. */
+    zones?: readonly string[];
+    reasonCode: 'NotAvailableForSubscription' | 'QuotaId';
+  };
 }
 
 /** Regions of the cloud. */
@@ -72,7 +77,9 @@ export const vmSizes: readonly VmSize[] = [
   size('D2ads_v5', 'standardDADSv5Family', 2, 8, 50, 75),
   size('D4ads_v5', 'standardDADSv5Family', 4, 16, 100, 150),
   size('D8ads_v5', 'standardDADSv5Family', 8, 32, 200, 300),
-  size('D16ads_v5', 'standardDADSv5Family', 16, 64, 400, 600),
+  size('D16ads_v5', 'standardDADSv5Family', 16, 64, 400, 600, {
+    restricted: { locations: ['eastus'], zones: ['3'], reasonCode: 'NotAvailableForSubscription' },
+  }),
   size('D2ds_v5', 'standardDDSv5Family', 2, 8, 50, 75),
   size('D4ds_v5', 'standardDDSv5Family', 4, 16, 100, 150),
   size('E4ads_v5', 'standardEADSv5Family', 4, 32, 100, 150),
@@ -93,9 +100,10 @@ export function vmSizeOf(name: string): VmSize | undefined {
   return byName.get(name.toLowerCase());
 }
 
-/** Whether this subscription may not use the size in the region. */
-export function isRestricted(vmSize: VmSize, location: string): boolean {
-  return vmSize.restricted?.locations.includes(location) ?? false;
+/** Whether this subscription may not use the size in the region, or in the zone of it. */
+export function isRestricted({ restricted }: VmSize, location: string, zone?: string): boolean {
+  if (!restricted?.locations.includes(location)) return false;
+  return restricted.zones === undefined || (zone !== undefined && restricted.zones.includes(zone));
 }
 
 /** One entry of the list of resource SKUs, as Microsoft.Compute answers it. */
@@ -104,13 +112,14 @@ export function resourceSku(vmSize: VmSize, location: string): unknown {
     name,
     value: typeof value === 'boolean' ? (value ? 'True' : 'False') : String(value),
   });
-  const restriction = isRestricted(vmSize, location)
+  const { restricted } = vmSize;
+  const restriction = restricted?.locations.includes(location)
     ? [
         {
-          type: 'Location',
+          type: restricted.zones === undefined ? 'Location' : 'Zone',
           values: [location],
-          restrictionInfo: { locations: [location], zones: [...vmSize.zones] },
-          reasonCode: vmSize.restricted?.reasonCode,
+          restrictionInfo: { locations: [location], zones: [...(restricted.zones ?? vmSize.zones)] },
+          reasonCode: restricted.reasonCode,
         },
       ]
     : [];

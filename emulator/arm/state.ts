@@ -1,6 +1,8 @@
 import type { CloudContext, Guest } from '../core/context.ts';
 import type { CloudIdentity } from '../core/facts.ts';
 import type { Tokens } from '../entra/tokens.ts';
+import { createCapacity } from './capacity.ts';
+import type { Capacity, CapacityLimit } from './capacity.ts';
 import { createQuota } from './quota.ts';
 import type { Quota, QuotaLimit } from './quota.ts';
 import type { MachineRecord, OperationRecord, ResourceGroupRecord, ResourceRecord } from './records.ts';
@@ -21,6 +23,7 @@ export interface ArmState {
   resources: Table<ResourceRecord>;
   operations: Table<OperationRecord>;
   quota: Quota;
+  capacity: Capacity;
   throttle: Throttle;
   /** The place of a new resource in the order of creation. */
   nextPosition(): number;
@@ -65,6 +68,7 @@ export function createArmState(
     resources,
     operations: createTable<OperationRecord>(store, clock, 'arm.operations'),
     quota,
+    capacity: createCapacity(machines, store.collection<CapacityLimit>('arm.capacity')),
     throttle: createThrottle(clock, () => context.latencies.scale, strictThrottling),
     nextPosition: () => (position += 1),
     saveMachine(machine) {

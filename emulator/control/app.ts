@@ -9,7 +9,7 @@ import type { AdjustableLatencies } from '../core/latencies.ts';
 import type { LedgerRows } from '../core/store.ts';
 import { createInstanceMetadata } from '../entra/instance-metadata.ts';
 import type { Tokens } from '../entra/tokens.ts';
-import { InvalidControl, parseFault, parseLimit, parseOrganization } from './input.ts';
+import { InvalidControl, parseCapacity, parseFault, parseLimit, parseOrganization } from './input.ts';
 
 /** Entries of the ledger that one answer carries. */
 const ledgerPage = 5_000;
@@ -81,6 +81,11 @@ export function createControl(controlled: Controlled): Handler {
   app.patch('/quotas', async (c) => {
     arm.setQuota(parseLimit(await c.req.json(), identity.location));
     return c.json({ limits: arm.quotas() });
+  });
+  app.get('/capacity', (c) => c.json({ limits: arm.capacities() }));
+  app.patch('/capacity', async (c) => {
+    arm.setCapacity(parseCapacity(await c.req.json(), identity.location));
+    return c.json({ limits: arm.capacities() });
   });
   app.get('/throttling', (c) => c.json({ strict: arm.strictThrottling }));
   app.patch('/throttling', async (c) => {

@@ -1,4 +1,5 @@
 import type { Fault } from '../core/context.ts';
+import type { CapacityLimit } from '../arm/capacity.ts';
 import type { QuotaLimit } from '../arm/quota.ts';
 
 /** A body or parameter of the control interface that is not as it must be. */
@@ -29,7 +30,7 @@ function number(parent: Json, property: string, least: number): number {
   throw new InvalidControl(property, `a number of at least ${String(least)}`, value);
 }
 
-const matchable = ['service', 'method', 'path', 'operation', 'machineName'];
+const matchable = ['service', 'method', 'path', 'operation', 'machineName', 'vmSize', 'zone', 'priority', 'location'];
 const services = ['arm', 'entra', 'azure-devops'];
 
 function parseEffect(effect: Json): Fault['effect'] {
@@ -98,6 +99,28 @@ export function parseLimit(body: unknown, location: string): QuotaLimit {
     location: limit['location'] === undefined ? location : text(limit, 'location'),
     name: text(limit, 'name'),
     limit: number(limit, 'limit', 0),
+  };
+}
+
+const priorities = ['Regular', 'Spot'] as const;
+
+/** Room for machines; the region defaults to the cloud's own, and `machines: null` takes the limit away. */
+export function parseCapacity(
+  body: unknown,
+  location: string,
+): Omit<CapacityLimit, 'machines'> & { machines?: number } {
+  const limit = object(body, 'body');
+  const given = (name: 'vmSize' | 'zone') => (limit[name] === undefined ? {} : { [name]: text(limit, name) });
+  const priority = priorities.find((name) => name === limit['priority']);
+  if (limit['priority'] !== undefined && priority === undefined) {
+    throw new InvalidControl('priority', 'Regular or Spot', limit['priority']);
+  }
+  return {
+    location: limit['location'] === undefined ? location : text(limit, 'location'),
+    ...given('vmSize'),
+    ...given('zone'),
+    ...(priority === undefined ? {} : { priority }),
+    ...(limit['machines'] === null ? {} : { machines: number(limit, 'machines', 0) }),
   };
 }
 

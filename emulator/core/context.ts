@@ -113,7 +113,18 @@ export type MachineEvent =
 export interface Fault {
   id: string;
   /** Which calls or machines it meets; every given field must match. */
-  match: { service?: Service; method?: string; path?: string; operation?: string; machineName?: string };
+  match: {
+    service?: Service;
+    method?: string;
+    path?: string;
+    operation?: string;
+    machineName?: string;
+    /** Of a machine that is to be made: size, zone, priority (`Regular` or `Spot`) and region of the call's body. */
+    vmSize?: string;
+    zone?: string;
+    priority?: string;
+    location?: string;
+  };
   effect:
     | {
         kind: 'reject';

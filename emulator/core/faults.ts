@@ -26,12 +26,10 @@ export function createFaults(store: Store, chance: Chance): FaultRegister {
       if (faults.size === 0) return undefined;
       for (const fault of faults.values()) {
         if (!(kinds as readonly string[]).includes(fault.effect.kind)) continue;
-        const { service, method, path, operation, machineName } = fault.match;
+        const { service, ...texts } = fault.match;
         if (service !== undefined && service !== subject.service) continue;
-        if (method !== undefined && !fits(method, subject.method)) continue;
-        if (path !== undefined && !fits(path, subject.path)) continue;
-        if (operation !== undefined && !fits(operation, subject.operation)) continue;
-        if (machineName !== undefined && !fits(machineName, subject.machineName)) continue;
+        const names = Object.keys(texts) as (keyof typeof texts)[];
+        if (names.some((name) => texts[name] !== undefined && !fits(texts[name], subject[name]))) continue;
         if (fault.probability !== undefined && chance.uniform() >= fault.probability) continue;
         if (fault.times !== undefined) {
           if (fault.times <= 1) faults.delete(fault.id);

@@ -28,6 +28,15 @@ export const standby = (count: number) => ({
   },
 });
 
+/** A pool of several sizes, the first preferred. */
+const mixOf = (...names: string[]) => ({
+  fabricProfile: {
+    kind: 'Vmss',
+    sku: { name: 'Mix', vmSizes: names.map((name) => ({ name })) },
+    images: [{ wellKnownImageName: 'ubuntu-24.04-g2', aliases: ['ubuntu'] }],
+  },
+});
+
 const inOrganization = (world: World, name: string) => ({
   organizationProfile: {
     kind: 'AzureDevOps',
@@ -138,6 +147,24 @@ export const agentScenarios: Record<string, Scenario> = {
       });
       await world.queue('quota', { seconds: 4 });
       await world.queue('quota', { seconds: 4 });
+    },
+  },
+  'a size without room beside one that has some': {
+    serves: ['agent/place-refused', 'pool/went-on-elsewhere'],
+    run: async (world) => {
+      await world.control('PATCH', '/capacity', { vmSize: 'Standard_D4ds_v5', machines: 0 });
+      await world.apply('elsewhere', mixOf('Standard_D4ds_v5', 'Standard_D2as_v5'));
+      await world.queue('elsewhere', { seconds: 1 });
+    },
+  },
+  'a pool whose every place is closed': {
+    serves: ['pool/every-place-closed'],
+    run: async (world) => {
+      for (const vmSize of ['Standard_D2s_v5', 'Standard_D4as_v5']) {
+        await world.control('PATCH', '/capacity', { vmSize, machines: 0 });
+      }
+      await world.apply('nowhere', mixOf('Standard_D2s_v5', 'Standard_D4as_v5'));
+      await world.queue('nowhere', { seconds: 1 });
     },
   },
   'a create that never ends': {

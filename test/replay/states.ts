@@ -79,6 +79,10 @@ const agent: Record<string, State> = {
     that: 'was refused for want of quota',
     shows: (history) => completed(history) && agentFailure(history) === 'QuotaExceeded',
   },
+  'place-refused': {
+    that: 'was refused where other places are left, and told its pool at once',
+    shows: (history) => completed(history) && history.signalled('placeRefused').length === 1,
+  },
   'create-timed-out': {
     that: 'was given up because its create took too long',
     shows: (history) => completed(history) && some(history, 'provisionAgent', 'timedOut'),
@@ -259,6 +263,21 @@ const pool: Record<string, State> = {
     that: 'is held back after a failure',
     shows: (history) =>
       waits(history, /^plan again/) && history.signals('agentReported').some((r) => r['failure'] !== undefined),
+  },
+  'went-on-elsewhere': {
+    that: 'was refused at one place and served its job at another',
+    shows: (history) =>
+      open(history) &&
+      history.signals('placeRefused').length === 1 &&
+      history.signals('agentReported').some((r) => r['job'] !== undefined),
+  },
+  'every-place-closed': {
+    that: 'waits for the first of its places to open',
+    // For an hour: it looks at its roster meanwhile.
+    shows: (history) =>
+      waits(history, /^reconcile the roster/) &&
+      history.signals('placeRefused').length === 2 &&
+      history.signals('agentReported').length === 2,
   },
   'served-after-hold': {
     that: 'was held back and then served its job',

@@ -39,6 +39,8 @@ export interface Stack {
   pid(name: ProcessName): number;
   ledger<K extends LedgerEntry['kind']>(kind: K): Promise<Extract<LedgerEntry, { kind: K }>[]>;
   fault(fault: Omit<Fault, 'id'>): Promise<void>;
+  /** Changes a limit of the embedded cloud: `quotas` or `capacity`, as its control interface takes them. */
+  limit(what: 'quotas' | 'capacity', limit: Record<string, unknown>): Promise<void>;
   /** Makes another organisation in the embedded Azure DevOps. */
   addOrganization(name: string): Promise<void>;
   state(): Promise<{
@@ -242,6 +244,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
       return entries;
     },
     fault: async (fault) => void (await control('POST', '/faults', fault)),
+    limit: async (what, limit) => void (await control('PATCH', `/${what}`, limit)),
     addOrganization: async (name) => void (await control('POST', '/organizations', { name, projects: [] })),
     state: async () => (await control('GET', '/state')) as never,
     folder,

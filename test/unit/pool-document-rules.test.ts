@@ -264,12 +264,6 @@ describe('a pool document that breaks one rule is refused with its path and the 
       /Windows time-zone id/,
     ],
     ['properties.fabricProfile.kind', 'NotAllowedValue', { 'properties.fabricProfile.kind': 'Container' }],
-    [
-      'properties.fabricProfile.sku.vmSizes',
-      'UnknownProperty',
-      { 'properties.fabricProfile.sku.vmSizes': [] },
-      /2026-06-02/,
-    ],
     ['properties.fabricProfile.sku.name', 'PatternMismatch', { 'properties.fabricProfile.sku.name': 'Standard D2' }],
     [images, 'TooFew', { [images]: [] }],
     [

@@ -114,11 +114,6 @@ describe('what is absent has the default of the product', () => {
   });
 });
 
-function subnetOf(region: string): string {
-  const network = `/subscriptions/s/resourceGroups/g/providers/Microsoft.Network/virtualNetworks/${region}`;
-  return `${network}/subnets/agents`;
-}
-
 test("the agent pool is named by the organisation's alias, else the profile's, else the pool's name", () => {
   const profileAlias = { 'properties.organizationProfile.alias': 'profile' };
   expect(specificationOf(profileAlias).organization.agentPoolName).toBe('profile');
@@ -223,7 +218,6 @@ describe('what this version cannot do is refused, never ignored', () => {
       `${agentProfile}.resourcePredictions.daysData`,
       { [`${agentProfile}.resourcePredictions.daysData`]: [{ '08:00:00': 2, '18:00:00': 0 }] },
     ],
-    [`${fabric}.sku.name`, `${fabric}.sku.name`, { [`${fabric}.sku.name`]: 'Mix' }],
     [
       `${images}[]`,
       `${images}[1].resourceId`,
@@ -258,9 +252,6 @@ describe('what this version cannot do is refused, never ignored', () => {
     ...Object.entries({
       recycle: 'Reimage',
       park: true,
-      spot: {},
-      zones: ['1'],
-      regions: [{ location: 'northeurope', subnetId: subnetOf('northeurope') }],
       outbound: { serviceTags: ['AzureDevOps'] },
       retainedFailures: { count: 1 },
       retryLostJobs: true,

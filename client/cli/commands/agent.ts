@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { describePlace } from '../../../domain/placement/place.ts';
 import type { AgentSummary, AgentView } from '../../sdk/index.ts';
 import { example, globalOptions, type CommandContext } from '../context.ts';
 import { show } from '../output.ts';
@@ -71,6 +72,9 @@ export function agentLines(view: AgentView, now: number): string[] {
     ['agent', `${view.agent} of pool ${view.pool}`],
     ['image', view.image],
     ['state', `${view.state} since ${duration(now - view.since)}: ${view.why}`],
+    ...(view.placement === undefined
+      ? []
+      : ([['place', `${describePlace(view.placement)}: ${view.placement.why}`]] satisfies [string, string][])),
     ...(deadline === undefined ? [] : [['deadline', moment(deadline)] satisfies [string, string]]),
     ...(job ? [['job', `${job.jobName} (request ${job.requestId})`] satisfies [string, string]] : []),
     ...(view.resourceId === undefined ? [] : [['machine', view.resourceId] satisfies [string, string]]),

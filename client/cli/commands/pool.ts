@@ -13,6 +13,7 @@ import { format, show } from '../output.ts';
 import type { Io } from '../io.ts';
 import { duration, factLines, meaningOf, moment, table, type Style } from '../render.ts';
 import { withSession } from '../session.ts';
+import { placementFacts } from './pool-placement.ts';
 
 /** `odp pool`: declare pools, look at them, ask why. */
 export function addPoolCommands(program: Command, { io, now }: CommandContext): void {
@@ -146,7 +147,7 @@ export function showLines(view: PoolDetails, now: number, style: Style): string[
           ['organization', `${specification.organization.url}, agent pool ${specification.organization.agentPoolName}`],
           [
             'machines',
-            `${specification.machine.vmSize} in ${specification.machine.location}, at most ${specification.maximumConcurrency}`,
+            `${sizesOf(specification)} in ${specification.machine.location}, at most ${specification.maximumConcurrency}`,
           ],
           ['standby', `${specification.standby.count} (${specification.standby.counts})`],
           ['images', specification.images.map((image) => image.aliases.join(' | ')).join(', ')],
@@ -161,6 +162,7 @@ export function showLines(view: PoolDetails, now: number, style: Style): string[
       'held',
       `${hold.code} until ${moment(hold.until)}: ${hold.message}`,
     ]),
+    ...placementFacts(view),
   ];
   return [
     ...factLines(facts),
@@ -178,6 +180,10 @@ export function showLines(view: PoolDetails, now: number, style: Style): string[
   ];
 }
 
+function sizesOf({ machine, placement }: NonNullable<PoolDetails['specification']>): string {
+  return placement?.vmSizes.join(' or ') ?? machine.vmSize;
+}
+
 function phaseMeaning(phase: PoolDetails['agents'][number]['phase']) {
   return meaningOf(
     { creating: 'provisioning', ready: 'ready', busy: 'allocated', offline: 'notReady', returning: 'pendingReturn' }[
@@ -187,7 +193,8 @@ function phaseMeaning(phase: PoolDetails['agents'][number]['phase']) {
 }
 
 /** What `odp pool explain` prints for people: the last plan with a reason for each step. */
-export function explainLines({ pool, status, lastPlan, holds, queued }: PoolExplanation, now: number): string[] {
+export function explainLines(explanation: PoolExplanation, now: number): string[] {
+  const { pool, status, lastPlan, holds, queued } = explanation;
   const demand = queued.map(({ imageOverride, count, oldestQueuedAt }) => {
     const image = imageOverride === null ? 'any image' : `image ${imageOverride}`;
     return `  ${count} for ${image}, the oldest since ${duration(now - oldestQueuedAt)}`;
@@ -210,5 +217,6 @@ export function explainLines({ pool, status, lastPlan, holds, queued }: PoolExpl
     ...holds.map(({ image, until, code, message }) => {
       return `held${image === undefined ? '' : ` for ${image}`} until ${moment(until)}: ${code}: ${message}`;
     }),
+    ...placementFacts(explanation).map(([title, fact]) => `${title} ${fact}`),
   ];
 }

@@ -1,5 +1,6 @@
 import { listAt, missing, numberAt, objectAt, textAt } from '../body.ts';
 import type { Json } from '../body.ts';
+import { allocationFailure } from '../capacity.ts';
 import { ArmError, invalidParameter, invalidResourceReference } from '../errors.ts';
 import { machineOf, makeNic, nicInUse, planNic } from '../interfaces.ts';
 import type { NicPlace, PlannedNic } from '../interfaces.ts';
@@ -8,7 +9,7 @@ import { resourceId } from '../state.ts';
 import type { ArmState } from '../state.ts';
 import type { AddressBook } from '../subnets.ts';
 import { resolveImage } from './image.ts';
-import { checkOsProfile, validateMachine } from './validate.ts';
+import { checkOsProfile, skuNotAvailable, validateMachine } from './validate.ts';
 
 const diskType = 'Microsoft.Compute/disks';
 
@@ -167,7 +168,10 @@ function withoutSecrets(profile: Json): Json {
   };
 }
 
-/** Makes the record of a new machine with its network interfaces and disks, or throws before anything is made. */
+/**
+ * Makes the record of a new machine with its network interfaces and disks, or throws before anything is made. `failure`:
+ * how its creation will end, where the platform will find no room for it.
+ */
 export function createMachine(
   state: ArmState,
   addresses: AddressBook,
@@ -175,7 +179,7 @@ export function createMachine(
   name: string,
   group: { subscriptionId: string; resourceGroup: string },
   body: Json,
-): MachineRecord {
+): { machine: MachineRecord; failure?: { code: string; message: string } } {
   const { clock, chance } = state.context;
   const request = validateMachine(body, name);
   const { location, properties, vmSize, tags, zones, spot } = request;
@@ -211,6 +215,9 @@ export function createMachine(
       throw invalidResourceReference(planned.attach, id);
   }
   state.quota.check(location, vmSize, spot);
+  const roomy = state.capacity.hasRoom({ location, vmSize: vmSize.name, zones, spot });
+  // Without Spot capacity nothing is accepted; for regular machines Azure learns it only when it looks for a host.
+  if (spot && !roomy) throw skuNotAvailable(vmSize, location);
 
   // From here on things are made. An address is the one thing that may still be refused, so it comes first.
   const nics = interfaces.map(({ plan, existing, deleteOption, primary }) => {
@@ -245,7 +252,7 @@ export function createMachine(
   const vmId = chance.uuid();
   const { userData: _userData, networkProfile: _network, osProfile, ...rest } = properties;
   const plan = objectAt(body, 'plan');
-  return {
+  const machine: MachineRecord = {
     id,
     name,
     type: 'Microsoft.Compute/virtualMachines',
@@ -292,6 +299,7 @@ export function createMachine(
       timeCreated: new Date(clock.now()).toISOString(),
     },
   };
+  return roomy ? { machine } : { machine, failure: allocationFailure(machine) };
 }
 
 /** An identity as Azure answers it: with the ids of the principals. */

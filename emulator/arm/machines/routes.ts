@@ -14,7 +14,8 @@ import type { MachineLife } from './life.ts';
 import { checkCustomData } from './validate.ts';
 import { instanceView, machineStatusView, machineView } from './view.ts';
 
-const type = 'Microsoft.Compute/virtualMachines';
+const provider = 'Microsoft.Compute';
+const type = `${provider}/virtualMachines`;
 /** Machines on a page. Assumption: the real size is not documented; clients must follow `nextLink`. */
 const pageSize = 200;
 
@@ -122,7 +123,7 @@ export function addMachineRoutes(gateway: Gateway, { state, operations, addresse
     }
   };
   const start = (call: Call, machine: Readonly<MachineRecord>, action: OperationAction, durationMs: number) =>
-    begin(state, operations, call, machine, 'Microsoft.Compute', action, durationMs);
+    begin(state, operations, call, machine, provider, action, durationMs);
   const updateMs = (): number => latencies.sample('armCall') * updateCalls;
 
   function update(call: Call, machine: Readonly<MachineRecord>, patch: boolean): Answer {
@@ -173,16 +174,16 @@ export function addMachineRoutes(gateway: Gateway, { state, operations, addresse
     operation: 'VirtualMachines_CreateOrUpdate',
     policy: 'PutVM',
     handler(call) {
-      const resourceGroup = groupOf(state, call).name;
-      const id = resourceId(call.subscriptionId, resourceGroup, type, call.param('vm'));
+      const id = idOf(call);
       const known = state.machines.get(id);
       checkMatch(call, known);
       if (known !== undefined) return update(call, known, false);
-      const place = { subscriptionId: call.subscriptionId, resourceGroup };
-      const machine = createMachine(state, addresses, id, call.param('vm'), place, call.body);
+      const place = { subscriptionId: call.subscriptionId, resourceGroup: groupOf(state, call).name };
+      const { machine, failure } = createMachine(state, addresses, id, call.param('vm'), place, call.body);
       state.saveMachine(machine);
       life.record(machine, 'createAccepted');
-      const headers = start(call, machine, { kind: 'createMachine' }, latencies.sample('createMachine'));
+      const ms = latencies.sample('createMachine');
+      const headers = begin(state, operations, call, machine, provider, { kind: 'createMachine' }, ms, failure);
       return { status: 201, body: machineView(machine), headers };
     },
   });

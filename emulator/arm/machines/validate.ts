@@ -40,7 +40,8 @@ export function locationOf(body: Json, type: string): string {
   return location;
 }
 
-function skuNotAvailable(vmSize: VmSize, location: string): ArmError {
+/** 409 for a size that is restricted, not offered in the zone, or without Spot capacity: Azure says the same for all. */
+export function skuNotAvailable(vmSize: VmSize, location: string): ArmError {
   return new ArmError(409, {
     code: 'SkuNotAvailable',
     message: `The requested VM size for resource 'Following SKUs have failed for Capacity Restrictions: ${vmSize.name}' is currently not available in location '${location}'. Please try another size or deploy to a different location or different zone. See https://aka.ms/azureskunotavailable for details.`,
@@ -70,7 +71,8 @@ function sizeOf(properties: Json, location: string, zones: string[] | undefined)
         message: `The zone(s) '${zones.join(',')}' for resource 'Microsoft.Compute/virtualMachines' is not supported. The supported zones for location '${location}' are '1,2,3'.`,
       });
     }
-    if (!vmSize.zones.includes(zones[0] ?? '')) throw skuNotAvailable(vmSize, location);
+    if (!vmSize.zones.includes(zones[0] ?? '') || isRestricted(vmSize, location, zones[0]))
+      throw skuNotAvailable(vmSize, location);
   }
   return vmSize;
 }

@@ -336,7 +336,7 @@ export const mutations: readonly Mutation[] = [
     changes: [
       {
         file: agentWorkflow,
-        find: 'summary: `create ${identity.agent} (${specification.machine.vmSize}, ${this.image.name})`,',
+        find: 'summary: `create ${identity.agent} (${machine.vmSize}, ${this.image.name})`,',
         replace: 'summary: `create ${identity.agent} ${workflowInfo().unsafe.isReplaying ? 1 : 2}`,',
       },
     ],

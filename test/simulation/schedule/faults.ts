@@ -32,6 +32,20 @@ export interface FaultKind {
 
 const arm: Match = { service: 'arm' };
 const create: Match = { operation: 'VirtualMachines_CreateOrUpdate' };
+/** Now and then a fault strikes one kind of machine only: a pool that may have others must go on. */
+function one(draw: Draw): Match {
+  const own = draw.part('place');
+  if (!own.happens(0.4)) return create;
+  const narrow = own.pick<Match>([
+    { zone: own.pick(['1', '2', '3']) },
+    { vmSize: own.pick(['Standard_D2ads_v5', 'Standard_D2ds_v5', 'Standard_E4ads_v5', 'Standard_D2s_v3']) },
+    { priority: 'Spot' },
+    { priority: 'Regular' },
+    { priority: 'Spot', zone: own.pick(['1', '2']) },
+  ]);
+  return { ...create, ...narrow };
+}
+
 const remove: Match = { operation: 'VirtualMachines_Delete' };
 const devops = (operation: string): Match => ({ service: 'azure-devops', operation });
 
@@ -175,7 +189,7 @@ export const faultKinds: Record<string, FaultKind> = {
     what: 'a create is refused at once: quota, policy, subnet, image, reserved network interface',
     draw: (draw) => [
       {
-        match: create,
+        match: one(draw),
         effect: draw.pick([
           reject(409, 'OperationNotAllowed', { message: quotaMessage }),
           reject(403, 'RequestDisallowedByPolicy'),
@@ -194,7 +208,7 @@ export const faultKinds: Record<string, FaultKind> = {
     weight: 0.3,
     draw: (draw) => [
       {
-        match: create,
+        match: one(draw),
         effect: draw.pick([
           fails('AllocationFailed'),
           fails('ZonalAllocationFailed'),

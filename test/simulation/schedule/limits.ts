@@ -49,6 +49,7 @@ export function drawLimits(draw: Draw, cloudScale: number): Limits {
       overdueMs: draw.time(minute, patient ? 3 * minute : 10 * minute),
       signalsPerRun: often ? draw.scaled(20, 200) : draw.scaled(200, 5_000),
       createsPerTurn: draw.scaled(2, 100),
+      placeClosedMs: defaultLimits.pool.placeClosedMs,
     },
     observer: {
       intervalMs,

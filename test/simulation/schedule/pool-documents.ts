@@ -27,6 +27,55 @@ export interface PoolShape {
   size: string;
   /** Share of standby of each image; absent: equal shares. */
   buffers?: number[];
+  /** Where else machines may be made; absent: one size, no zone, regular machines. */
+  places?: PlacesShape;
+}
+
+/** Further sizes, zones and Spot. */
+interface PlacesShape {
+  sizes: string[];
+  zones: string[];
+  spot?: { maximumPrice?: number; fallback: 'Regular' | 'None' };
+}
+
+/** Sizes that may be mixed with any other but those of their own series; the embedded cloud has them in every zone. */
+const furtherSizes = ['Standard_D2ds_v5', 'Standard_E4ads_v5', 'Standard_D2s_v3', 'Standard_D2ads_v5'] as const;
+
+/** A size of which there are no Spot machines. */
+const withoutSpot = 'Standard_B2s';
+
+/** Zones, in orders of preference of their own. */
+const zoneOrders = [['1'], ['2', '1'], ['1', '2', '3'], ['3', '2']] as const;
+
+function drawPlaces(draw: Draw): PlacesShape {
+  const price = draw.happens(0.2) ? { maximumPrice: 0.05 } : {};
+  return {
+    sizes: draw.some(furtherSizes, 0.5),
+    zones: draw.happens(0.5) ? [...draw.pick(zoneOrders)] : [],
+    ...(draw.happens(0.5) ? { spot: { ...price, fallback: draw.happens(0.8) ? 'Regular' : 'None' } } : {}),
+  };
+}
+
+/** Of each series the first, as a mix must have it. */
+function mixOf({ size, places }: PoolShape): string[] {
+  const seriesOf = (name: string) => name.replace(/\d+/, '');
+  const all = [size, ...(places?.sizes ?? [])];
+  return all.filter((name, index) => all.findIndex((other) => seriesOf(other) === seriesOf(name)) === index);
+}
+
+function skuOf(shape: PoolShape): object {
+  const mix = mixOf(shape);
+  return mix.length === 1 ? { name: shape.size } : { name: 'Mix', vmSizes: mix.map((name) => ({ name })) };
+}
+
+function operatorProfileOf({ size, places }: PoolShape): { operatorProfile?: object } {
+  if (!places) return {};
+  const { zones, spot } = places;
+  const operatorProfile = {
+    ...(zones.length > 0 ? { zones } : {}),
+    ...(spot && size !== withoutSpot ? { spot } : {}),
+  };
+  return Object.keys(operatorProfile).length === 0 ? {} : { operatorProfile };
 }
 
 /** A first shape of a pool: small, and mostly without or with little standby. */
@@ -36,6 +85,7 @@ export function drawShape(draw: Draw, name: string): PoolShape {
   const first = draw.whole(0, images.length - 1);
   const chosen = Array.from({ length: count }, (_, index) => (first + index) % images.length);
   const share = draw.whole(0, 100);
+  const places = draw.part('places');
   return {
     name,
     maximumConcurrency,
@@ -43,6 +93,7 @@ export function drawShape(draw: Draw, name: string): PoolShape {
     images: chosen,
     size: draw.pick(sizes),
     ...(count === 2 && draw.happens(0.5) ? { buffers: [share, 100 - share] } : {}),
+    ...(places.happens(0.35) ? { places: drawPlaces(places) } : {}),
   };
 }
 
@@ -68,12 +119,13 @@ export function documentOf(shape: PoolShape): object {
       },
       fabricProfile: {
         kind: 'Vmss',
-        sku: { name: shape.size },
+        sku: skuOf(shape),
         images: shape.images.map((index, position) => ({
           ...imageAt(index),
           ...(shape.buffers === undefined ? {} : { buffer: String(shape.buffers[position] ?? 0) }),
         })),
       },
+      ...operatorProfileOf(shape),
     },
   };
 }
@@ -86,7 +138,7 @@ export function aliasesOf({ images: indices }: PoolShape): string[] {
   });
 }
 
-/** The same pool, changed as an operator would: its size, its standby, its images, or all of them. */
+/** The same pool, changed as an operator would: its size, its standby, its images, its places, or all of them. */
 export function editShape(draw: Draw, shape: PoolShape): PoolShape {
   const { buffers: _, ...plain } = shape;
   const maximumConcurrency = draw.pick([1, 1, 2, draw.whole(1, 8), 8]);
@@ -99,7 +151,9 @@ export function editShape(draw: Draw, shape: PoolShape): PoolShape {
   };
   const grown: PoolShape = { ...plain, images: [...shape.images, ...others] };
   const machine: PoolShape = { ...shape, size: draw.pick(sizes) };
-  return draw.pick([resized, resized, standby, swapped, grown, machine]);
+  const edited = draw.pick([resized, resized, standby, swapped, grown, machine]);
+  const places = draw.part('places');
+  return places.happens(0.2) ? { ...edited, places: drawPlaces(places) } : edited;
 }
 
 /** Images of one shape and then those of others that it lacks: no job that any of them took is left without one. */
@@ -138,7 +192,10 @@ export function refusedDocument(draw: Draw, shape: PoolShape): unknown {
     () => set(`${fabric}.images`, [{ wellKnownImageName: 'windows-2025' }]),
     () => set(`${fabric}.images`, [{ aliases: ['nothing'] }]),
     () => set(`${fabric}.sku.name`, 'Standard_D2ads_v99'),
-    () => set(`${fabric}.sku.name`, 'Mix'),
+    () => set(`${fabric}.sku`, { name: 'Mix' }),
+    () =>
+      set(`${fabric}.sku`, { name: 'Mix', vmSizes: [{ name: 'Standard_D2ads_v5' }, { name: 'Standard_D2pds_v5' }] }),
+    () => set('properties.operatorProfile', { zones: ['1', '4'] }),
     () => set('properties.organizationProfile.organizations', [{ url: 'https://dev.azure.invalid/fabrikam' }]),
     () => set('properties.organizationProfile.organizations', [{ url: 'http://user:password@elsewhere.invalid/x' }]),
     () => set('tags', { 'odp-agent': 'mine' }),

@@ -118,7 +118,7 @@ describe('the documents of a schedule', () => {
       .filter(({ refused, pool, document }) => refused && violationsOf(pool, document).length === 0)
       .map(({ document }) => JSON.stringify(document));
     // These are right by themselves; only Azure and Azure DevOps can refuse them.
-    for (const text of outside) expect(text).toMatch(/Standard_D2ads_v99|fabrikam/);
+    for (const text of outside) expect(text).toMatch(/Standard_D2ads_v99|Standard_D2pds_v5|fabrikam/);
   });
 
   test('are for the cloud that the simulation runs', () => {
