@@ -14,6 +14,9 @@ export interface AgentLimits {
   connectMs: number;
   /** Longest life of a lease: the product ends every job after two days. */
   leaseMs: number;
+  /** So long before a lease's end its job's people are warned, and warned again. */
+  leaseWarningMs: number;
+  leaseLastWarningMs: number;
   /** After a lease ended by force, how long its agent may stay assigned before it is treated as lost. */
   leaseEndMs: number;
   /** Longest time one create may take before its machine is given up; quota and capacity waits are not part of it. */
@@ -91,6 +94,8 @@ export const defaultLimits: {
   agent: {
     connectMs: 45 * minute,
     leaseMs: 2 * day,
+    leaseWarningMs: hour,
+    leaseLastWarningMs: 10 * minute,
     leaseEndMs: 10 * minute,
     provisionMs: 45 * minute,
     heartbeatMs: 20 * second,

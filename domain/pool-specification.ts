@@ -54,4 +54,6 @@ export interface PoolSpecification {
   standby: { count: number; counts: 'total' | 'idle' };
   images: ImageSpecification[];
   machine: MachineSpecification;
+  /** The stage of a job that lost its agent is run once more. */
+  retryLostJobs?: true;
 }

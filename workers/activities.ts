@@ -5,6 +5,7 @@ import { createAgentActivities } from '../activities/agent.ts';
 import { createAuditActivities } from '../activities/audit/activities.ts';
 import { createAzureActivities } from '../activities/azure/activities.ts';
 import { createAzureClients } from '../activities/azure/clients.ts';
+import { createMachineSights } from '../activities/azure/machine-sights.ts';
 import { createAzureCredential } from '../activities/azure/credential.ts';
 import { createDevOpsActivities } from '../activities/devops/activities.ts';
 import { createDevOpsConnections } from '../activities/devops/connections.ts';
@@ -66,6 +67,6 @@ export function createActivities(options: {
       ...createAuditActivities({ azure, connections, client, installation, registrar, sink }),
     },
     devops: { ...createDevOpsActivities({ connections }), ...createEngineActivities({ client }) },
-    observer: createObserverActivities({ connections, sink }),
+    observer: createObserverActivities({ connections, sink, machines: createMachineSights(azure) }),
   };
 }

@@ -41,6 +41,7 @@ import {
 import { acceptDocument } from './pool/accept-document.ts';
 import { retireAgent, startAgent } from './pool/agents.ts';
 import { describePool } from './pool/describe.ts';
+import { watched } from './pool/watched.ts';
 import { searchAttributes } from './search-attributes.ts';
 
 /** A pool that was started without a document ends after this long. */
@@ -266,10 +267,12 @@ class PoolLife {
   private async reconcile(): Promise<void> {
     const { specification, agentPoolId } = this.state;
     if (specification && agentPoolId !== undefined && this.state.status !== 'Deleting') {
-      const { name: organization, url } = specification.organization;
       await engine.watchPool.executeWithOptions(
-        { summary: `observe the pool in ${organization}`, priority: { priorityKey: priorities.reconcile } },
-        [{ organization, url, pool: { pool: this.input.pool, agentPoolId }, limits: this.input.limits }],
+        {
+          summary: `observe the pool in ${specification.organization.name}`,
+          priority: { priorityKey: priorities.reconcile },
+        },
+        [watched(this.input, specification, agentPoolId)],
       );
     }
     const open = await engine.listOpenAgents.executeWithOptions(

@@ -55,6 +55,7 @@ export function specify(
     standby: { count: standbyCount(agentProfile), counts: 'total' },
     images: images.filter((image) => image !== undefined),
     machine: machineOf(document, installation, subnetId),
+    ...(document.properties.operatorProfile?.retryLostJobs ? { retryLostJobs: true as const } : {}),
   };
   return { specification };
 }

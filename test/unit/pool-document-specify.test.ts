@@ -264,7 +264,6 @@ describe('what this version cannot do is refused, never ignored', () => {
       proxy: { url: 'http://proxy.contoso.com:3128' },
       outbound: { serviceTags: ['AzureDevOps'] },
       retainedFailures: { count: 1 },
-      retryLostJobs: true,
     }).map(([name, value]): [string, string, Record<string, unknown>] => {
       const path = `properties.operatorProfile.${name}`;
       return [path, path, { 'properties.operatorProfile': { [name]: value } }];

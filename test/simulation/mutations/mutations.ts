@@ -177,8 +177,8 @@ export const mutations: readonly Mutation[] = [
     changes: [
       {
         file: 'workflows/lease.ts',
-        find: 'await condition(over, limits.leaseMs, {',
-        replace: 'await condition(over, 100 * limits.leaseMs, {',
+        find: 'this.expiresAt = Date.now() + input.limits.leaseMs;',
+        replace: 'this.expiresAt = Date.now() + 100 * input.limits.leaseMs;',
       },
     ],
   },

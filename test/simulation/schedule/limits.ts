@@ -34,6 +34,8 @@ export function drawLimits(draw: Draw, cloudScale: number): Limits {
         ? Math.round(40 * second * cloudScale) + 2 * intervalMs + 5 * second
         : Math.round(longest.bootMs * slow) + draw.time(30 * second, 3 * minute),
       leaseMs: draw.happens(0.35) ? draw.time(2 * minute, 30 * minute) : defaultLimits.agent.leaseMs,
+      leaseWarningMs: defaultLimits.agent.leaseWarningMs,
+      leaseLastWarningMs: minute,
       leaseEndMs: draw.time(minute, 6 * minute),
       provisionMs: Math.round(1.2 * longest.createMs * slow) + draw.time(minute, 4 * minute),
       heartbeatMs: draw.time(12 * second, 30 * second),

@@ -1,0 +1,39 @@
+import { silenceReason, takenAway, type Silence } from '../../domain/lease.ts';
+import type { AgentObservation, LeaseInput } from '../../domain/messages.ts';
+import type { PoolSpecification } from '../../domain/pool-specification.ts';
+
+/** What an agent knows of its machine while it is silent. */
+export class MachineWatch {
+  /** Azure may evict it. */
+  spot = false;
+  private readonly specification: Pick<PoolSpecification, 'machine' | 'retryLostJobs'>;
+  private silence: Silence | undefined;
+
+  constructor(specification: Pick<PoolSpecification, 'machine' | 'retryLostJobs'>) {
+    this.specification = specification;
+  }
+
+  /** Takes an observation up; answers why the agent is silent, where that is news. */
+  see({ online, machine }: AgentObservation): string | undefined {
+    if (online) this.silence = undefined;
+    if (online || !machine) return undefined;
+    const { subscriptionId } = this.specification.machine;
+    this.silence = { machine, subscriptionId, spot: this.spot };
+    return silenceReason(this.silence);
+  }
+
+  /** What became of a machine that was taken away; it serves nobody any more. */
+  taken(): string | undefined {
+    return this.silence && takenAway(this.silence);
+  }
+
+  /** What the lease of its job needs to tell the job's people. */
+  leaseNotes(): NonNullable<LeaseInput['notes']> {
+    const { machine, retryLostJobs } = this.specification;
+    return {
+      subscriptionId: machine.subscriptionId,
+      ...(this.spot ? { spot: true } : {}),
+      ...(retryLostJobs ? { retryLostJobs } : {}),
+    };
+  }
+}
