@@ -121,7 +121,7 @@ export interface ObserveInput {
   organization: string;
   url: string;
   pools: WatchedPool[];
-  limits: Limits['observer'];
+  limits: Omit<Limits['observer'], 'machineLooksMs'>;
 }
 
 /** The hour-long activity, on the task queue `azure-devops-observer`. */

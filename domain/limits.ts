@@ -62,6 +62,8 @@ export interface ObserverLimits {
   activityMs: number;
   /** An observer that is silent this long is started elsewhere. */
   heartbeatMs: number;
+  /** Between two lists of a subscription's machines while agents are silent: such lists are what Azure counts most. */
+  machineLooksMs: number;
 }
 
 /** Limits of the auditor. */
@@ -104,7 +106,13 @@ export const defaultLimits: {
     lifetimeMs: 7 * day,
   },
   pool: { reconcileMs: 10 * minute, overdueMs: 10 * minute, signalsPerRun: 5_000, createsPerTurn: 100 },
-  observer: { intervalMs: 2 * second, idleIntervalMs: 2 * second, activityMs: hour, heartbeatMs: 15 * second },
+  observer: {
+    intervalMs: 2 * second,
+    idleIntervalMs: 2 * second,
+    activityMs: hour,
+    heartbeatMs: 15 * second,
+    machineLooksMs: 30 * second,
+  },
   audit: {
     everyMs: 5 * minute,
     confirmMs: minute,

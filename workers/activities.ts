@@ -22,7 +22,7 @@ import type {
   ObserverActivities,
 } from '../activities/interfaces.ts';
 import { createEngineActivities, createObservationSink } from '../activities/temporal/activities.ts';
-import type { Installation, SecretReference } from '../domain/installation.ts';
+import { installationLimits, type Installation, type SecretReference } from '../domain/installation.ts';
 import { createDevOpsCredentials } from './devops-credentials.ts';
 
 /** The activities of each task queue, with real clients inside. */
@@ -67,6 +67,10 @@ export function createActivities(options: {
       ...createAuditActivities({ azure, connections, client, installation, registrar, sink }),
     },
     devops: { ...createDevOpsActivities({ connections }), ...createEngineActivities({ client }) },
-    observer: createObserverActivities({ connections, sink, machines: createMachineSights(azure) }),
+    observer: createObserverActivities({
+      connections,
+      sink,
+      machines: createMachineSights(azure, installationLimits(installation).observer.machineLooksMs),
+    }),
   };
 }

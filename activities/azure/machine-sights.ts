@@ -5,9 +5,6 @@ import { captured } from './capture.ts';
 import { urgently, type AzureClients } from './clients.ts';
 import { isDeleting } from './machines.ts';
 
-/** One list of a subscription in so long, however many agents fall silent: such lists are what Azure counts most. */
-const betweenLooksMs = 30_000;
-
 interface Subscription {
   /** When the last look began; milliseconds since the epoch. */
   askedAt: number;
@@ -20,8 +17,10 @@ interface Subscription {
 /**
  * Looks for machines with the one list that has their power states (`statusOnly=true`), and only while somebody asks:
  * a pool whose agents all speak costs no call. What is lost when the process ends is the time of the last look.
+ *
+ * @param betweenLooksMs one list of a subscription in so long, however many agents fall silent
  */
-export function createMachineSights(clients: AzureClients): MachineSights {
+export function createMachineSights(clients: AzureClients, betweenLooksMs: number): MachineSights {
   const subscriptions = new Map<string, Subscription>();
 
   async function ask(subscriptionId: string, subscription: Subscription): Promise<void> {
@@ -48,7 +47,7 @@ export function createMachineSights(clients: AzureClients): MachineSights {
         if (!seen || seen.at < since) continue;
         sights.set(name, { state: seen.states.get(name.toLowerCase()) ?? 'gone', subscriptionId, at: seen.at });
       }
-      if (!subscription.asking && clients.clock.now() - subscription.askedAt >= betweenLooksMs) {
+      if (silent.size > 0 && !subscription.asking && clients.clock.now() - subscription.askedAt >= betweenLooksMs) {
         void ask(subscriptionId, subscription);
       }
       return problem === undefined ? { sights } : { sights, problem };

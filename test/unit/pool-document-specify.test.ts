@@ -114,6 +114,12 @@ describe('what is absent has the default of the product', () => {
   });
 });
 
+test('a pool that has its lost jobs run again says so in its specification, and no other does', () => {
+  const path = 'properties.operatorProfile';
+  expect(specificationOf({ [path]: { retryLostJobs: true } })).toHaveProperty('retryLostJobs', true);
+  expect(specificationOf({ [path]: { retryLostJobs: false } })).not.toHaveProperty('retryLostJobs');
+});
+
 function subnetOf(region: string): string {
   const network = `/subscriptions/s/resourceGroups/g/providers/Microsoft.Network/virtualNetworks/${region}`;
   return `${network}/subnets/agents`;

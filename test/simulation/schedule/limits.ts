@@ -54,6 +54,7 @@ export function drawLimits(draw: Draw, cloudScale: number): Limits {
       idleIntervalMs: draw.happens(0.2) ? intervalMs : Math.max(intervalMs, draw.time(20 * second, 2 * minute)),
       activityMs: draw.time(3 * minute, 60 * minute),
       heartbeatMs: draw.time(10 * second, 30 * second),
+      machineLooksMs: defaultLimits.observer.machineLooksMs,
     },
     audit: {
       ...defaultLimits.audit,
