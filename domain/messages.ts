@@ -2,6 +2,7 @@ import type { AgentState } from './agent-state.ts';
 import type { Limits } from './limits.ts';
 import type { Command, Hold, Remark } from './planning/types.ts';
 import type { PoolSpecification } from './pool-specification.ts';
+import type { LegPercentiles, WaitSketch } from './wait-sketch.ts';
 
 /**
  * What travels between workflows, the observer and clients. Payload types only: the Temporal definitions are in
@@ -178,6 +179,8 @@ export interface PoolState {
   /** Failures in a row per image: a hold doubles with each. */
   failures: Record<string, number>;
   totals: PoolTotals;
+  /** How long its jobs waited, leg by leg; absent before the first one, and in states from before it was kept. */
+  waits?: WaitSketch;
   /** Ids of the last updates, so that a repeated one is answered, not done twice, also after continue-as-new. */
   recentUpdateIds: string[];
 }
@@ -206,6 +209,8 @@ export interface PoolView {
   observedAt: number;
   holds: Hold[];
   totals: PoolTotals;
+  /** How long its jobs waited, leg by leg and in all. */
+  waits?: LegPercentiles[];
   lastPlan?: { at: number; commands: Command[]; remarks: Remark[]; nextAt?: number };
 }
 

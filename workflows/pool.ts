@@ -27,6 +27,7 @@ import {
   reconcileRoster,
   rememberUpdate,
 } from '../domain/pool-state.ts';
+import { waitPercentiles } from '../domain/wait-sketch.ts';
 import { devops, engine, priorities } from './activity-profiles.ts';
 import { failureDetails, ownFailure } from './failures.ts';
 import {
@@ -378,6 +379,7 @@ class PoolLife {
       observedAt: state.observedAt,
       holds: state.holds,
       totals: state.totals,
+      ...(state.waits === undefined ? {} : { waits: waitPercentiles(state.waits) }),
       ...(this.lastPlan === undefined ? {} : { lastPlan: { at: this.lastPlan.at, ...this.lastPlan.plan } }),
     };
   }

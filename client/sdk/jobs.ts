@@ -1,5 +1,6 @@
 import type { Client, WorkflowExecutionInfo } from '@temporalio/client';
 import { workflowTypes, type AgentView, type LeaseOutcome, type LeaseView } from '../../domain/messages.ts';
+import { waitAccount, type WaitAccount } from '../../domain/wait.ts';
 import { agentView, leaseView } from '../../workflows/messages.ts';
 import { agentOfWorkflow } from './agents.ts';
 import { OdpError } from './error.ts';
@@ -25,6 +26,8 @@ export interface JobDetails
   extends JobSummary, Pick<LeaseOutcome, 'reason' | 'retried'>, Pick<LeaseView, 'expiresAt' | 'silent' | 'notes'> {
   result?: string;
   receipt: LeaseOutcome['receipt'];
+  /** Where its wait went. */
+  wait: WaitAccount;
 }
 
 /**
@@ -70,7 +73,8 @@ export function createJobs(client: Client): Jobs {
         requestId: _requestId,
         ...view
       } = info.status.name === 'COMPLETED' ? ((await handle.result()) as LeaseOutcome) : await handle.query(leaseView);
-      return { ...toJobSummary(info), ...view, receipt: { ...(await startOf(client, info)), ...receipt } };
+      const whole = { ...(await startOf(client, info)), ...receipt };
+      return { ...toJobSummary(info), ...view, receipt: whole, wait: waitAccount(whole) };
     },
   };
 }

@@ -164,6 +164,7 @@ export function showLines(view: PoolDetails, now: number, style: Style): string[
   ];
   return [
     ...factLines(facts),
+    ...waitLines(view, style),
     '',
     ...table(
       [
@@ -173,6 +174,24 @@ export function showLines(view: PoolDetails, now: number, style: Style): string[
         { title: 'SINCE', value: ({ since }) => duration(now - since), align: 'right' },
       ],
       view.agents,
+      style,
+    ),
+  ];
+}
+
+/** How long its jobs waited, and where: half of them at most p50, all but one in twenty at most p95. */
+function waitLines({ waits = [] }: PoolDetails, style: Style): string[] {
+  if (waits.length === 0) return [];
+  return [
+    '',
+    ...table(
+      [
+        { title: 'WAIT', value: ({ leg }) => (leg === 'wait' ? 'in all' : `until ${leg}`) },
+        { title: 'JOBS', value: ({ jobs }) => String(jobs), align: 'right' },
+        { title: 'P50', value: ({ p50Ms }) => duration(p50Ms), align: 'right' },
+        { title: 'P95', value: ({ p95Ms }) => duration(p95Ms), align: 'right' },
+      ],
+      waits,
       style,
     ),
   ];
