@@ -9,8 +9,8 @@ interface Subscription {
   /** When the last look began; milliseconds since the epoch. */
   askedAt: number;
   asking: boolean;
-  /** States by lower-case name of the machine, of the last look that succeeded, and when it began. */
-  seen?: { at: number; states: Map<string, MachineSight['state']> };
+  /** The last looks that succeeded, the latest first. */
+  seen: { at: number; states: Map<string, MachineSight['state']> }[];
   problem?: string;
 }
 
@@ -27,7 +27,8 @@ export function createMachineSights(clients: AzureClients, betweenLooksMs: numbe
     const at = clients.clock.now();
     Object.assign(subscription, { askedAt: at, asking: true });
     try {
-      subscription.seen = { at, states: await urgently(() => listStates(clients, subscriptionId)) };
+      const states = await urgently(() => listStates(clients, subscriptionId));
+      subscription.seen = [{ at, states }, ...subscription.seen.slice(0, 1)];
     } catch (error) {
       subscription.problem = error instanceof Error ? error.message : String(error);
     } finally {
@@ -38,14 +39,17 @@ export function createMachineSights(clients: AzureClients, betweenLooksMs: numbe
   return {
     look(subscriptionId, silent) {
       const key = subscriptionId.toLowerCase();
-      const subscription = subscriptions.get(key) ?? { askedAt: -Infinity, asking: false };
+      const subscription = subscriptions.get(key) ?? { askedAt: -Infinity, asking: false, seen: [] };
       subscriptions.set(key, subscription);
       const { seen, problem } = subscription;
       delete subscription.problem;
       const sights = new Map<string, MachineSight>();
-      for (const [name, since] of seen ? silent : []) {
-        if (!seen || seen.at < since) continue;
-        sights.set(name, { state: seen.states.get(name.toLowerCase()) ?? 'gone', subscriptionId, at: seen.at });
+      for (const [name, since] of silent) {
+        const [last, before] = seen.filter(({ at }) => at >= since);
+        // A list that does not show a machine may be old; two in a row are not.
+        const state =
+          last?.states.get(name.toLowerCase()) ?? (before?.states.has(name.toLowerCase()) === false && 'gone');
+        if (last && state) sights.set(name, { state, subscriptionId, at: last.at });
       }
       if (silent.size > 0 && !subscription.asking && clients.clock.now() - subscription.askedAt >= betweenLooksMs) {
         void ask(subscriptionId, subscription);

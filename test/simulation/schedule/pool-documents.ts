@@ -27,6 +27,8 @@ export interface PoolShape {
   size: string;
   /** Share of standby of each image; absent: equal shares. */
   buffers?: number[];
+  /** The stage of a job that lost its agent is run once more. */
+  retryLostJobs?: true;
 }
 
 /** A first shape of a pool: small, and mostly without or with little standby. */
@@ -42,6 +44,7 @@ export function drawShape(draw: Draw, name: string): PoolShape {
     standby: draw.happens(0.5) ? 0 : Math.min(maximumConcurrency, draw.whole(1, 3)),
     images: chosen,
     size: draw.pick(sizes),
+    ...(share < 30 ? { retryLostJobs: true as const } : {}),
     ...(count === 2 && draw.happens(0.5) ? { buffers: [share, 100 - share] } : {}),
   };
 }
@@ -51,7 +54,9 @@ export function documentOf(shape: PoolShape): object {
   return {
     name: shape.name,
     location: place.location,
+    ...(shape.retryLostJobs ? { apiVersion: '2026-12-01-odp' } : {}),
     properties: {
+      ...(shape.retryLostJobs ? { operatorProfile: { retryLostJobs: true } } : {}),
       maximumConcurrency: shape.maximumConcurrency,
       organizationProfile: {
         kind: 'AzureDevOps',
