@@ -45,13 +45,19 @@ export function silenceReason(silence: Silence): string {
     : 'its agent fell silent';
 }
 
+/** It comes in the moment between an agent's one job and its farewell (microsoft/azure-pipelines-agent issue 2332). */
+const usedAgentReason =
+  'Azure DevOps gave it to an agent that had served its one job already, and that agent never took it';
+
 /** How a job ended that Azure DevOps shows as ended. `abandoned` is how it ends the job of an agent whose lock ran out. */
 export function outcomeOf(
-  { result }: Pick<ObservedJob, 'result'>,
+  { result, startedAt }: Pick<ObservedJob, 'result' | 'startedAt'>,
   silence: Silence | undefined,
+  isUsedAgent = false,
 ): { outcome: LeaseOutcome['outcome']; reason?: string } {
   if (result === 'canceled') return { outcome: 'cancelled' };
   if (result !== 'abandoned') return { outcome: 'finished' };
+  if (isUsedAgent && startedAt === undefined) return { outcome: 'agentLost', reason: usedAgentReason };
   if (!silence) return { outcome: 'agentLost', reason: 'Azure DevOps gave the job up: nobody renewed its lock' };
   return { outcome: takenAway(silence) === undefined ? 'agentLost' : 'evicted', reason: silenceReason(silence) };
 }

@@ -299,6 +299,8 @@ export interface LeaseInput {
     spot?: true;
     /** The stage of a lost job is run once more. */
     retryLostJobs?: true;
+    /** Its agent had served its one job before. */
+    usedAgent?: true;
   };
 }
 

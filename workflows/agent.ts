@@ -219,7 +219,7 @@ class AgentLife {
     try {
       const handle = await startChild(lease, {
         workflowId: workflowIds.lease(organization, job.requestId),
-        args: [{ identity, job, limits, receipt: this.receipt, notes: this.watch.leaseNotes() }],
+        args: [{ identity, job, limits, receipt: this.receipt, notes: this.watch.leaseNotes(this.served) }],
         parentClosePolicy: ParentClosePolicy.ABANDON,
         workflowIdReusePolicy: 'REJECT_DUPLICATE',
         staticSummary: `job ${job.jobName} on ${identity.agent}`,

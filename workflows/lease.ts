@@ -62,7 +62,7 @@ class LeaseLife {
   /** Waits for the end of the job; cancels its build when its time is up. */
   private async untilOver(): Promise<Pick<LeaseOutcome, 'outcome' | 'reason'>> {
     const { limits, identity } = this.input;
-    if (await this.endsInTime()) return outcomeOf(this.job, this.silence());
+    if (await this.endsInTime()) return this.ending();
     log.warn('lease expired, cancelling the build', { requestId: this.job.requestId, buildId: this.job.buildId });
     await cancelBuild(identity.organizationUrl, this.job, () => this.over());
     this.owner.tellExpired();
@@ -117,6 +117,10 @@ class LeaseLife {
     return { ...input.notes, ...(silent.machine === undefined ? {} : { machine: silent.machine }) };
   }
 
+  private ending(): ReturnType<typeof outcomeOf> {
+    return outcomeOf(this.job, this.silence(), this.input.notes?.usedAgent);
+  }
+
   private taken(): string | undefined {
     const silence = this.silence();
     return silence && takenAway(silence);
@@ -141,7 +145,7 @@ class LeaseLife {
     const silence = this.silence();
     return {
       requestId: job.requestId,
-      outcome: this.over() ? outcomeOf(job, silence).outcome : 'running',
+      outcome: this.over() ? this.ending().outcome : 'running',
       receipt: waitReceipt(input.receipt, job),
       ...(this.over() ? {} : { expiresAt }),
       ...(silence && silent && !this.over()

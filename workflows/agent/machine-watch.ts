@@ -1,3 +1,4 @@
+import { log } from '@temporalio/workflow';
 import { silenceReason, takenAway, type Silence } from '../../domain/lease.ts';
 import type { AgentObservation, LeaseInput } from '../../domain/messages.ts';
 import type { PoolSpecification } from '../../domain/pool-specification.ts';
@@ -27,13 +28,19 @@ export class MachineWatch {
     return this.silence && takenAway(this.silence);
   }
 
-  /** What the lease of its job needs to tell the job's people. */
-  leaseNotes(): NonNullable<LeaseInput['notes']> {
+  /**
+   * What the lease of its job needs to tell the job's people.
+   *
+   * @param served job requests of this agent so far, this one included: a stateless agent has no second one
+   */
+  leaseNotes(served: readonly number[]): NonNullable<LeaseInput['notes']> {
+    if (served.length > 1) log.error('a second job request on a used agent', { requests: served.join(', ') });
     const { machine, retryLostJobs } = this.specification;
     return {
       subscriptionId: machine.subscriptionId,
       ...(this.spot ? { spot: true } : {}),
       ...(retryLostJobs ? { retryLostJobs } : {}),
+      ...(served.length > 1 ? { usedAgent: true } : {}),
     };
   }
 }
