@@ -41,7 +41,9 @@ function isOutcome(result: unknown): result is LeaseOutcome {
 /** Of a job that went with its agent pool the server can say no more. */
 function againstServer({ pools }: Account, { pool, finishes: [finish] }: JobLife, { outcome }: LeaseOutcome): string[] {
   const expected = serverWords[outcome];
-  if (!expected || pools.some(({ name, deletedAt }) => name === pool && deletedAt !== undefined)) return [];
+  const endedAt = finish?.at ?? Infinity;
+  const isGone = pools.some(({ name, deletedAt = Infinity }) => name === pool && deletedAt < endedAt);
+  if (!expected || isGone) return [];
   if (!finish) return [`It ended as ${outcome}, and its job has not ended.`];
   return expected(finish.result) ? [] : [`It ended as ${outcome}, and its job as ${finish.result}.`];
 }

@@ -26,8 +26,12 @@ function spotPolicy(): HttpClient {
   const client = createDefaultHttpClient();
   return {
     sendRequest(request) {
-      if (request.method === 'PUT' && /\/virtualMachines\/[^/?]+\?/.test(request.url)) {
-        const body = JSON.parse(String(request.body)) as { properties: Record<string, unknown> };
+      if (
+        request.method === 'PUT' &&
+        typeof request.body === 'string' &&
+        /\/virtualMachines\/[^/?]+\?/.test(request.url)
+      ) {
+        const body = JSON.parse(request.body) as { properties: Record<string, unknown> };
         Object.assign(body.properties, { priority: 'Spot', evictionPolicy: 'Delete' });
         request.body = JSON.stringify(body);
         request.headers.set('content-length', String(Buffer.byteLength(request.body)));

@@ -49,7 +49,9 @@ describe('truthfulLease', () => {
   });
 
   test('a job that went with its agent pool excuses what its lease was told', () => {
-    expect(breaches('agentLost', 'canceled', { pools: [{ ...pool(), deletedAt: start + minute }] })).toEqual([]);
+    const deleted = (deletedAt: number) => ({ pools: [{ ...pool(), deletedAt }] });
+    expect(breaches('agentLost', 'canceled', deleted(start + minute))).toEqual([]);
+    expect(breaches('agentLost', 'canceled', deleted(end + minute))).toHaveLength(1);
   });
 
   test('evicted needs a machine that was taken away, or stopped or deleted from outside before its job ended', () => {

@@ -183,6 +183,17 @@ export const mutations: readonly Mutation[] = [
     ],
   },
   {
+    name: 'lease-forgets-the-loss',
+    bug: 'The lease of a job that Azure DevOps gave up says that the job finished.',
+    changes: [
+      {
+        file: 'domain/lease.ts',
+        find: "if (result !== 'abandoned') return { outcome: 'finished' };",
+        replace: "if (result !== 'canceled') return { outcome: 'finished' };",
+      },
+    ],
+  },
+  {
     name: 'lifetime-not-enforced',
     bug: 'An idle agent lives beyond its longest life.',
     changes: [
