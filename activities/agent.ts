@@ -83,6 +83,7 @@ export function createAgentActivities(options: AgentActivitiesOptions): AgentAct
       resourceId: made.id ?? '',
       createSentAt,
       runningAt: azure.clock.now(),
+      ...(made.priority === 'Spot' ? { spot: true as const } : {}),
     });
 
     const adopt = async (existing: VirtualMachine): Promise<ProvisionedAgent> => {

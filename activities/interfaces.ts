@@ -2,6 +2,7 @@ import type {
   AgentIdentity,
   AgentObservation,
   JobObservation,
+  MachineSight,
   PoolObservation,
   WatchedPool,
 } from '../domain/messages.ts';
@@ -35,6 +36,8 @@ export interface ProvisionedAgent {
   createSentAt: number;
   /** Azure reported the machine as created. */
   runningAt: number;
+  /** Its priority is Spot: Azure may evict it. */
+  spot?: true;
 }
 
 /** Input of `returnAgent`. */
@@ -76,6 +79,19 @@ export interface AzureActivities {
   checkMachine(input: CheckPoolInput): Promise<void>;
 }
 
+/** One build. */
+export interface BuildReference {
+  organizationUrl: string;
+  projectId: string;
+  buildId: number;
+}
+
+/**
+ * `retried`: its stage is run again, by this call or by anybody else. `running`: other jobs of its stage run yet.
+ * `again`: the job was such a second run. `notFound`: neither job nor build are to be found any more.
+ */
+export type RetryOutcome = 'retried' | 'running' | 'again' | 'notFound';
+
 /** Quick activities on Azure DevOps, on the task queue `azure-devops`. */
 export interface DevOpsActivities {
   /**
@@ -93,7 +109,11 @@ export interface DevOpsActivities {
   /** Stops the server from giving the agent another job. Succeeds when the registration is gone. */
   disableAgent(input: { identity: AgentIdentity; registrationId: number }): Promise<void>;
   /** Cancels the build of a job. Succeeds when it has already ended. */
-  cancelBuild(input: { organizationUrl: string; projectId: string; buildId: number }): Promise<void>;
+  cancelBuild(input: BuildReference): Promise<void>;
+  /** Puts a tag on a build, where its people see it. A tag that is there already stays; a build that is gone gets none. */
+  tagBuild(input: BuildReference & { tag: string }): Promise<void>;
+  /** Runs the stage of a job again, once: a stage that runs, or that anybody ran again, is left as it is. */
+  retryStage(input: BuildReference & { jobId: string }): Promise<{ outcome: RetryOutcome }>;
 }
 
 /** Input of `observeOrganization`. */
@@ -101,7 +121,7 @@ export interface ObserveInput {
   organization: string;
   url: string;
   pools: WatchedPool[];
-  limits: Limits['observer'];
+  limits: Omit<Limits['observer'], 'machineLooksMs'>;
 }
 
 /** The hour-long activity, on the task queue `azure-devops-observer`. */
@@ -173,6 +193,20 @@ export interface ObservationSink {
   pool(pool: string, observation: PoolObservation): Promise<Delivered>;
   agent(pool: string, agent: string, observation: AgentObservation): Promise<Delivered>;
   lease(organization: string, requestId: number, observation: JobObservation): Promise<Delivered>;
+}
+
+/** The machines of a subscription, by one list for all of them. */
+export interface MachineSights {
+  /**
+   * What Azure showed of these machines after their agents fell silent, as far as that is known yet; begins a look where
+   * one is due. Never waits and never throws: `problem` is why the last look failed, told once.
+   *
+   * @param silent by the name of the machine, since when; milliseconds since the epoch
+   */
+  look(
+    subscriptionId: string,
+    silent: ReadonlyMap<string, number>,
+  ): { sights: Map<string, MachineSight>; problem?: string };
 }
 
 /** A public RSA key as Azure DevOps takes it: base64 of the big-endian numbers. */

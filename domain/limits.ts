@@ -14,6 +14,9 @@ export interface AgentLimits {
   connectMs: number;
   /** Longest life of a lease: the product ends every job after two days. */
   leaseMs: number;
+  /** So long before a lease's end its job's people are warned, and warned again. */
+  leaseWarningMs: number;
+  leaseLastWarningMs: number;
   /** After a lease ended by force, how long its agent may stay assigned before it is treated as lost. */
   leaseEndMs: number;
   /** Longest time one create may take before its machine is given up; quota and capacity waits are not part of it. */
@@ -67,6 +70,8 @@ export interface ObserverLimits {
   activityMs: number;
   /** An observer that is silent this long is started elsewhere. */
   heartbeatMs: number;
+  /** Between two lists of a subscription's machines while agents are silent: such lists are what Azure counts most. */
+  machineLooksMs: number;
 }
 
 /** Limits of the auditor. */
@@ -99,6 +104,8 @@ export const defaultLimits: {
   agent: {
     connectMs: 45 * minute,
     leaseMs: 2 * day,
+    leaseWarningMs: hour,
+    leaseLastWarningMs: 10 * minute,
     leaseEndMs: 10 * minute,
     provisionMs: 45 * minute,
     heartbeatMs: 20 * second,
@@ -113,7 +120,13 @@ export const defaultLimits: {
     createsPerTurn: 100,
     placeClosedMs: day,
   },
-  observer: { intervalMs: 2 * second, idleIntervalMs: 2 * second, activityMs: hour, heartbeatMs: 15 * second },
+  observer: {
+    intervalMs: 2 * second,
+    idleIntervalMs: 2 * second,
+    activityMs: hour,
+    heartbeatMs: 15 * second,
+    machineLooksMs: 30 * second,
+  },
   audit: {
     everyMs: 5 * minute,
     confirmMs: minute,

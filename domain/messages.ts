@@ -5,6 +5,7 @@ import type { Closure } from './placement/closures.ts';
 import type { Place, Placement } from './placement/place.ts';
 import type { Command, Hold, Remark } from './planning/types.ts';
 import type { PoolSpecification } from './pool-specification.ts';
+import type { LegPercentiles, WaitSketch } from './wait-sketch.ts';
 
 /**
  * What travels between workflows, the observer and clients. Payload types only: the Temporal definitions are in
@@ -63,6 +64,18 @@ export interface ObservedJob extends JobTimes {
   lockedUntil?: number;
 }
 
+/**
+ * What Azure's list shows of the machine of an agent that fell silent. `gone`: the subscription's list does not have it,
+ * or it is being deleted.
+ */
+export interface MachineSight {
+  state: 'running' | 'stopped' | 'deallocated' | 'gone';
+  /** Whose list it was: for a machine elsewhere it says nothing. */
+  subscriptionId: string;
+  /** Milliseconds since the epoch. */
+  at: number;
+}
+
 /** What changed for one agent, told to its workflow. A later `sequence` replaces an earlier one. */
 export interface AgentObservation {
   sequence: number;
@@ -72,6 +85,8 @@ export interface AgentObservation {
   missing?: boolean;
   /** Azure DevOps' id of the registration. */
   registrationId?: number;
+  /** Of an agent that fell silent, where Azure was asked. */
+  machine?: MachineSight;
   /** The job request that holds this agent, or, once, the one that held it until now with its end. */
   job?: ObservedJob;
 }
@@ -80,6 +95,8 @@ export interface AgentObservation {
 export interface JobObservation {
   sequence: number;
   job: ObservedJob;
+  /** Its agent is not connected, with what Azure shows of the machine. Absent: it is, or the job has ended. */
+  silent?: { since: number; machine?: MachineSight };
 }
 
 /** An agent's standing in a pool's delta: free, held by a job, not connected, or no longer registered. */
@@ -103,6 +120,8 @@ export interface PoolObservation {
 export interface WatchedPool {
   pool: string;
   agentPoolId: number;
+  /** Where its machines are, to look for those whose agents fall silent. */
+  machines?: { subscriptionId: string };
 }
 
 /** Input of the `organization` workflow. */
@@ -169,6 +188,8 @@ export interface PoolState {
   /** The last attempts to make machines, of a pool that has several places; the newest last. */
   attempts?: Attempt[];
   totals: PoolTotals;
+  /** How long its jobs waited, leg by leg; absent before the first one, and in states from before it was kept. */
+  waits?: WaitSketch;
   /** Ids of the last updates, so that a repeated one is answered, not done twice, also after continue-as-new. */
   recentUpdateIds: string[];
 }
@@ -199,6 +220,8 @@ export interface PoolView {
   /** Only of a pool that has several places. */
   placement?: PlacementView;
   totals: PoolTotals;
+  /** How long its jobs waited, leg by leg and in all. */
+  waits?: LegPercentiles[];
   lastPlan?: { at: number; commands: Command[]; remarks: Remark[]; nextAt?: number };
 }
 
@@ -241,8 +264,18 @@ export interface AgentReport {
 /** How an agent's one lease ended, with its wait receipt. */
 export interface LeaseOutcome {
   requestId: number;
-  outcome: 'finished' | 'cancelled' | 'expired' | 'agentLost';
+  /**
+   * `evicted`: its machine was taken away, by Azure or by somebody else than this system. `agentLost`: its agent fell
+   * silent, and its lock at the server ran out. In both cases Azure DevOps has given the job up.
+   */
+  outcome: 'finished' | 'cancelled' | 'expired' | 'agentLost' | 'evicted';
   result?: string;
+  /** Why a job ended that did not end by itself, in words. */
+  reason?: string;
+  /** Whether its stage was run again. */
+  retried?: boolean;
+  /** What was told on the build. */
+  notes?: string[];
   receipt: WaitReceipt;
 }
 
@@ -285,4 +318,28 @@ export interface LeaseInput {
   limits: Limits['agent'];
   /** What the agent knows of its own start. */
   receipt: Partial<WaitReceipt>;
+  /** The job's people are told of warnings and losses, on the build. Absent in leases from before that was done. */
+  notes?: {
+    /** Where its machine is. */
+    subscriptionId: string;
+    /** Azure may evict it. */
+    spot?: true;
+    /** The stage of a lost job is run once more. */
+    retryLostJobs?: true;
+    /** Its agent had served its one job before. */
+    usedAgent?: true;
+  };
+}
+
+/** What a lease tells when asked. */
+export interface LeaseView {
+  requestId: number;
+  outcome: 'running' | LeaseOutcome['outcome'];
+  receipt: WaitReceipt;
+  /** While it runs: when the job is cancelled. Milliseconds since the epoch. */
+  expiresAt?: number;
+  /** While it runs and its agent is silent: since when, until when the server keeps the job for it, and why. */
+  silent?: { since: number; lockedUntil?: number; reason: string };
+  /** What was told on the build. */
+  notes?: string[];
 }

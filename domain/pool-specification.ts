@@ -96,4 +96,6 @@ export interface PoolSpecification {
   machine: MachineSpecification;
   /** Absent: every machine is where `machine` says, of its size and regular. */
   placement?: PlacementSpecification;
+  /** The stage of a job that lost its agent is run once more. */
+  retryLostJobs?: true;
 }

@@ -2,6 +2,8 @@ import type { AgentReport, PoolObservation, PoolState, RosterEntry } from './mes
 import { placementHolds, takeRefusal } from './placement/pool-placement.ts';
 import type { PlanningInput } from './planning/types.ts';
 import type { PoolSpecification } from './pool-specification.ts';
+import { withWait } from './wait-sketch.ts';
+import { waitLegs } from './wait.ts';
 
 /**
  * How a pool's state follows from what it is told. Pure: the pool workflow applies these to its state, tests apply them
@@ -130,7 +132,10 @@ export function applyReport(state: PoolState, report: AgentReport, now: number, 
   if (report.job) {
     state.totals.jobs += 1;
     const { queuedAt, startedAt } = report.job.receipt;
-    if (startedAt !== undefined) state.totals.waitedMs += startedAt - queuedAt;
+    if (startedAt !== undefined) {
+      state.totals.waitedMs += startedAt - queuedAt;
+      state.waits = withWait(state.waits, waitLegs(report.job.receipt), startedAt - queuedAt);
+    }
   }
   if (report.outcome === 'returned' || !report.failure) {
     state.totals.returned += 1;

@@ -5,6 +5,7 @@ import { createAgentActivities } from '../activities/agent.ts';
 import { createAuditActivities } from '../activities/audit/activities.ts';
 import { createAzureActivities } from '../activities/azure/activities.ts';
 import { createAzureClients } from '../activities/azure/clients.ts';
+import { createMachineSights } from '../activities/azure/machine-sights.ts';
 import { createAzureCredential } from '../activities/azure/credential.ts';
 import { createDevOpsActivities } from '../activities/devops/activities.ts';
 import { createDevOpsConnections } from '../activities/devops/connections.ts';
@@ -21,7 +22,7 @@ import type {
   ObserverActivities,
 } from '../activities/interfaces.ts';
 import { createEngineActivities, createObservationSink } from '../activities/temporal/activities.ts';
-import type { Installation, SecretReference } from '../domain/installation.ts';
+import { installationLimits, type Installation, type SecretReference } from '../domain/installation.ts';
 import { createDevOpsCredentials } from './devops-credentials.ts';
 import { createProxyCredentials } from './proxy-credentials.ts';
 
@@ -72,6 +73,10 @@ export function createActivities(options: {
       ...createAuditActivities({ azure, connections, client, installation, registrar, sink }),
     },
     devops: { ...createDevOpsActivities({ connections }), ...createEngineActivities({ client }) },
-    observer: createObserverActivities({ connections, sink }),
+    observer: createObserverActivities({
+      connections,
+      sink,
+      machines: createMachineSights(azure, installationLimits(installation).observer.machineLooksMs),
+    }),
   };
 }

@@ -46,6 +46,8 @@ const maxHeartbeatThrottleInterval = '2s';
 export interface WorkersOptions {
   /** Called around each activity; by default nothing is. */
   activityInterceptors?: ActivityInterceptorsFactory[];
+  /** Another way to Azure; by default the installation's credential over HTTPS. */
+  azure?: Parameters<typeof createActivities>[0]['azure'];
 }
 
 /** Starts the workers of one installation in this process. */
@@ -56,7 +58,12 @@ export async function startWorkers(installation: Installation, options: WorkersO
   const connection = await NativeConnection.connect(await connectionOptions(installation.engine));
   const { namespace } = installation.engine;
   const client = new Client({ connection, namespace });
-  const activities = createActivities({ installation, client, readSecret });
+  const activities = createActivities({
+    installation,
+    client,
+    readSecret,
+    ...(options.azure ? { azure: options.azure } : {}),
+  });
 
   const shared = {
     connection,

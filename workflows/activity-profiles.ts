@@ -73,6 +73,14 @@ export const devops = proxyActivities<DevOpsActivities>({
   retry: { initialInterval: '1s', backoffCoefficient: 2, maximumInterval: '1m' },
 });
 
+/** What is told or done for the people of a job. It gives up: no machine waits longer than this for a note. */
+export const forJobOwners = proxyActivities<Pick<DevOpsActivities, 'tagBuild' | 'retryStage'>>({
+  taskQueue: taskQueues.devops,
+  startToCloseTimeout: '30s',
+  scheduleToCloseTimeout: '5m',
+  retry: { initialInterval: '1s', backoffCoefficient: 2, maximumInterval: '1m' },
+});
+
 /** Calls on the engine itself. */
 export const engine = proxyActivities<EngineActivities>({
   taskQueue: taskQueues.devops,

@@ -12,7 +12,6 @@ import {
   workflowInfo,
 } from '@temporalio/workflow';
 import { agentState, type AgentFacets, type AgentState } from '../domain/agent-state.ts';
-import { failureWith } from '../domain/error-catalogue.ts';
 import type { FailureDetails } from '../domain/failure.ts';
 import type {
   AgentInput,
@@ -26,6 +25,8 @@ import type {
 import { organizationName, workflowIds } from '../domain/names.ts';
 import { devops, machines, priorities } from './activity-profiles.ts';
 import { failureReport, machineOf, placementOf, tellRefusal, whyOf } from './agent/placement.ts';
+import { didNotConnect } from './agent/failures.ts';
+import { MachineWatch } from './agent/machine-watch.ts';
 import { failureDetails } from './failures.ts';
 import { lease } from './lease.ts';
 import { agentObserved, agentReported, agentView, retire } from './messages.ts';
@@ -79,6 +80,7 @@ class AgentLife {
   private resourceId: string | undefined;
   private observation: AgentObservation | undefined;
   private offlineSince: number | undefined;
+  private readonly watch: MachineWatch;
   private retireReason: string | undefined;
   /** Every job that was ever seen on this agent, the oldest first, as last told. */
   private jobs: ObservedJob[] = [];
@@ -95,6 +97,7 @@ class AgentLife {
     this.image = { ...image, name: input.image };
     this.machine = machineOf(input);
     this.why = whyOf(input);
+    this.watch = new MachineWatch(input.specification);
     this.receipt = { ...(input.seenAt === undefined ? {} : { seenAt: input.seenAt }), decidedAt: input.decidedAt };
     setHandler(agentObserved, (observation) => this.observe(observation), {
       description: 'What Azure DevOps shows of this agent.',
@@ -129,7 +132,8 @@ class AgentLife {
         },
         [{ identity, workflowId: workflowInfo().workflowId, machine, image: this.image }],
       )
-      .then(({ registrationId, resourceId, createSentAt, runningAt }) => {
+      .then(({ registrationId, resourceId, createSentAt, runningAt, spot = false }) => {
+        this.watch.spot = spot;
         this.registrationId = registrationId;
         this.resourceId = resourceId;
         this.receipt.createSentAt = createSentAt;
@@ -183,7 +187,7 @@ class AgentLife {
     if (this.failure) return this.failure.message;
     if (this.observation?.missing) return 'its registration is gone from Azure DevOps';
     if (this.facets.registration === 'disabled') return 'it served its job';
-    return this.retireReason;
+    return (this.facets.compute === 'running' ? this.watch.taken() : undefined) ?? this.retireReason;
   }
 
   /** How long the agent may stay as it is, and what it means when that time is over. */
@@ -221,7 +225,7 @@ class AgentLife {
     try {
       const handle = await startChild(lease, {
         workflowId: workflowIds.lease(organization, job.requestId),
-        args: [{ identity, job, limits, receipt: this.receipt }],
+        args: [{ identity, job, limits, receipt: this.receipt, notes: this.watch.leaseNotes(this.served) }],
         parentClosePolicy: ParentClosePolicy.ABANDON,
         workflowIdReusePolicy: 'REJECT_DUPLICATE',
         staticSummary: `job ${job.jobName} on ${identity.agent}`,
@@ -315,6 +319,8 @@ class AgentLife {
     // Disabled by somebody at the server, it serves nobody, as if it were away. It is never enabled against their will.
     if (observation.online && observation.enabled) this.offlineSince = undefined;
     else if (this.receipt.onlineAt !== undefined) this.offlineSince ??= observation.sequence;
+    const silence = this.watch.see(observation);
+    if (silence !== undefined && this.facets.lease === 'none') this.change({}, silence);
     if (this.facets.registration === 'registered' && observation.online) {
       // A job that comes with it is about to be served; the state then goes straight to Allocated.
       this.change({ registration: 'online' }, 'online', this.unservedJob() === undefined);
@@ -378,11 +384,6 @@ class AgentLife {
       ...placementOf(this.input),
     };
   }
-}
-
-function didNotConnect(agent: string, connectMs: number): FailureDetails {
-  const message = `${agent} did not connect to Azure DevOps within ${Math.round(connectMs / 60_000)} minutes.`;
-  return failureWith('AgentDidNotConnect', message);
 }
 
 /** Search attributes that the pool sets when it starts an agent. */

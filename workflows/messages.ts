@@ -5,7 +5,7 @@ import type {
   AgentReport,
   AgentView,
   JobObservation,
-  LeaseOutcome,
+  LeaseView,
   PoolObservation,
   PoolState,
   PoolView,
@@ -55,9 +55,7 @@ export const agentView = defineQuery<AgentView>('view');
 
 export const jobObserved = defineSignal<[JobObservation]>(signalNames.jobObserved);
 
-export const leaseView = defineQuery<
-  LeaseOutcome | { requestId: number; outcome: 'running'; receipt: LeaseOutcome['receipt'] }
->('view');
+export const leaseView = defineQuery<LeaseView>('view');
 
 export const watchPool = defineSignal<[WatchedPool]>(signalNames.watchPool);
 

@@ -60,7 +60,9 @@ export async function organization(input: OrganizationInput): Promise<void> {
 function put(pools: Map<string, WatchedPool>, watched: WatchedPool): boolean {
   const known = pools.get(watched.pool);
   pools.set(watched.pool, watched);
-  return known?.agentPoolId !== watched.agentPoolId;
+  return (
+    known?.agentPoolId !== watched.agentPoolId || known.machines?.subscriptionId !== watched.machines?.subscriptionId
+  );
 }
 
 /** Runs one observer activity until it returns, fails, or `interrupted` turns true. */

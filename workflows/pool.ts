@@ -27,6 +27,7 @@ import {
   reconcileRoster,
   rememberUpdate,
 } from '../domain/pool-state.ts';
+import { waitPercentiles } from '../domain/wait-sketch.ts';
 import { devops, engine, priorities } from './activity-profiles.ts';
 import { failureDetails, ownFailure } from './failures.ts';
 import { apply, deletePool, poolDocument, poolObserved, poolView, type ApplyResult } from './messages.ts';
@@ -34,6 +35,7 @@ import { acceptDocument } from './pool/accept-document.ts';
 import { retireAgent, startAgent } from './pool/agents.ts';
 import { describePool } from './pool/describe.ts';
 import { handleReports } from './pool/reports.ts';
+import { watched } from './pool/watched.ts';
 import { searchAttributes } from './search-attributes.ts';
 
 /** A pool that was started without a document ends after this long. */
@@ -257,10 +259,12 @@ class PoolLife {
   private async reconcile(): Promise<void> {
     const { specification, agentPoolId } = this.state;
     if (specification && agentPoolId !== undefined && this.state.status !== 'Deleting') {
-      const { name: organization, url } = specification.organization;
       await engine.watchPool.executeWithOptions(
-        { summary: `observe the pool in ${organization}`, priority: { priorityKey: priorities.reconcile } },
-        [{ organization, url, pool: { pool: this.input.pool, agentPoolId }, limits: this.input.limits }],
+        {
+          summary: `observe the pool in ${specification.organization.name}`,
+          priority: { priorityKey: priorities.reconcile },
+        },
+        [watched(this.input, specification, agentPoolId)],
       );
     }
     const open = await engine.listOpenAgents.executeWithOptions(
@@ -368,6 +372,7 @@ class PoolLife {
       holds: [...state.holds, ...placementHolds(state, now)],
       ...placementView(state, now),
       totals: state.totals,
+      ...(state.waits === undefined ? {} : { waits: waitPercentiles(state.waits) }),
       ...(this.lastPlan === undefined ? {} : { lastPlan: { at: this.lastPlan.at, ...this.lastPlan.plan } }),
     };
   }

@@ -2,6 +2,7 @@ import { classified, invalidPool, ownFailure } from '../errors.ts';
 import type { DevOpsActivities } from '../interfaces.ts';
 import { preparePool, removePool } from './agent-pool.ts';
 import { setEnabled } from './agents.ts';
+import { retryStage, tagBuild } from './builds.ts';
 import type { DevOpsConnections } from './connections.ts';
 import { nameTaken, organizationViolations } from './organization.ts';
 import { isStatusRefused } from './refusals.ts';
@@ -36,6 +37,14 @@ export function createDevOpsActivities({ connections }: { connections: DevOpsCon
 
     async disableAgent({ identity: { organizationUrl, agentPoolId }, registrationId }) {
       await classified('Agents_Update', () => setEnabled(to(organizationUrl), agentPoolId, registrationId, false));
+    },
+
+    async tagBuild({ organizationUrl, tag, ...build }) {
+      await classified('Builds_Tag', () => tagBuild(to(organizationUrl), build, tag));
+    },
+
+    async retryStage({ organizationUrl, jobId, ...build }) {
+      return { outcome: await classified('Stages_Retry', () => retryStage(to(organizationUrl), build, jobId)) };
     },
 
     async cancelBuild({ organizationUrl, projectId, buildId }) {

@@ -1,4 +1,5 @@
 import type { AgentMemory, PoolMemory } from './observation.ts';
+import type { Silent } from './silence.ts';
 
 /**
  * The observer's memory as heartbeat details: what a retry needs to go on without telling everything again. An agent
@@ -49,14 +50,17 @@ function decodePool({ s, d, a, r, o }: PoolCursor): PoolMemory {
   return memory;
 }
 
-/** Such as `oer 123 122`: online, enabled, received; holds request 123; 122 is done. `a`: absent from one list. */
-function encodeAgent({ online, enabled, absences, received, requestId, done }: AgentMemory): string {
+/**
+ * Such as `oer 123 122`: online, enabled, received; holds request 123; 122 is done. `a`: absent from one list. A silent
+ * agent has more: since when, the machine as it was told, and the end of its lock, with times in base 36.
+ */
+function encodeAgent({ online, enabled, absences, received, requestId, done, silent }: AgentMemory): string {
   const letters = `${online ? 'o' : ''}${enabled ? 'e' : ''}${received ? 'r' : ''}${absences ? 'a' : ''}`;
-  return `${letters} ${requestId ?? ''} ${done ?? ''}`.trimEnd();
+  return `${letters} ${requestId ?? ''} ${done ?? ''} ${silent ? encodeSilent(silent) : ''}`.trimEnd();
 }
 
 function decodeAgent(text: string): AgentMemory {
-  const [letters = '', requestId = '', done = ''] = text.split(' ');
+  const [letters = '', requestId = '', done = '', silent = ''] = text.split(' ');
   const memory: AgentMemory = {
     online: letters.includes('o'),
     enabled: letters.includes('e'),
@@ -65,5 +69,22 @@ function decodeAgent(text: string): AgentMemory {
   if (letters.includes('r')) memory.received = true;
   if (requestId !== '') memory.requestId = Number(requestId);
   if (done !== '') memory.done = Number(done);
+  if (silent !== '') memory.silent = decodeSilent(silent);
   return memory;
+}
+
+const machineStates = ['running', 'stopped', 'deallocated', 'gone'] as const;
+
+function encodeSilent({ since, machine, lockedUntil }: Silent): string {
+  return `${since.toString(36)}/${machine?.[0] ?? ''}/${lockedUntil?.toString(36) ?? ''}`;
+}
+
+function decodeSilent(text: string): Silent {
+  const [since = '', letter = '', lockedUntil = ''] = text.split('/');
+  const machine = machineStates.find((state) => letter !== '' && state.startsWith(letter));
+  return {
+    since: parseInt(since, 36),
+    ...(machine === undefined ? {} : { machine }),
+    ...(lockedUntil === '' ? {} : { lockedUntil: parseInt(lockedUntil, 36) }),
+  };
 }

@@ -1,10 +1,12 @@
 import type {
   AgentObservation,
   JobObservation,
+  MachineSight,
   ObservedJob,
   ObservedStanding,
   PoolObservation,
 } from '../../domain/messages.ts';
+import { hasServed, isHeardOrNot, listen, type Silent } from './silence.ts';
 import { demandedImage, type WireAgent, type WireJobRequest } from './wire.ts';
 
 /**
@@ -25,6 +27,8 @@ export interface AgentMemory {
   received?: boolean;
   /** Its last job request that is known to have finished. */
   done?: number;
+  /** Set while it is offline, after it was online, and something is expected of it. */
+  silent?: Silent;
 }
 
 /** What was last told of one pool. */
@@ -50,6 +54,8 @@ export interface Look {
   requests: readonly WireJobRequest[];
   /** Job requests that held our agents, and that the server now shows as finished. */
   finished: readonly WireJobRequest[];
+  /** What Azure shows of the machines of silent agents, by name. */
+  machines?: ReadonlyMap<string, MachineSight>;
 }
 
 /** All that one look has to tell, and what to remember once it is told. */
@@ -130,17 +136,25 @@ export function compare(
   const see = (agent: WireAgent) => {
     const before = previous?.agents.get(agent.name);
     const { after, job } = remember(before, agent, reservations.get(agent.name) ?? [], finished);
+    const sight = listen(before, after, look, { name: agent.name, fresh, job, finished });
     delta.memory.agents.set(agent.name, after);
     stand(agent.name, before, after);
     const left = before?.requestId;
     // Another job took the agent before the server said how the last one ended: its lease still hears of it.
     if (left !== undefined && left !== after.requestId && !finished.has(left)) delta.memory.owed.set(left, owedLooks);
-    if (job && before?.requestId === job.requestId && after.received === true && before.received !== true) {
-      const received = { sequence, job: observedJob(job) };
-      delta.jobs.push({ requestId: job.requestId, finished: false, agent: agent.name, observation: received });
+    const isReceived = before?.requestId === job?.requestId && after.received === true && before?.received !== true;
+    if (job && (isReceived || isHeardOrNot(before, after, look.at))) {
+      const told: JobObservation = { sequence, job: observedJob(job) };
+      if (after.silent) {
+        told.silent = { since: after.silent.since, ...(sight ? { machine: sight } : {}) };
+        if (told.job.lockedUntil !== undefined) after.silent.lockedUntil = told.job.lockedUntil;
+      }
+      delta.jobs.push({ requestId: job.requestId, finished: false, agent: agent.name, observation: told });
     }
-    if (!isNews(before, after, fresh)) return;
+    const isSeen = sight !== undefined && sight.state !== before?.silent?.machine;
+    if (!isNews(before, after, fresh) && !isSeen) return;
     const observation: AgentObservation = { sequence, online: after.online, enabled: after.enabled };
+    if (sight) observation.machine = sight;
     if (agent.id > 0) observation.registrationId = agent.id;
     // A job that ended is told once more with its end: an agent that has not started its lease yet learns of it here.
     const told = job ?? (left === undefined ? undefined : finished.get(left));
@@ -265,11 +279,6 @@ function isNews(before: AgentMemory | undefined, after: AgentMemory, fresh: bool
   if (!before) return fresh || after.online || !after.enabled || after.requestId !== undefined;
   if (before.requestId !== after.requestId) return true;
   return before.online !== after.online && !hasServed(after);
-}
-
-/** A disabled agent whose job has ended: nothing more is expected of it. */
-function hasServed({ enabled, done, requestId }: AgentMemory): boolean {
-  return !enabled && done !== undefined && requestId === undefined;
 }
 
 function withoutFinished(before: AgentMemory, finished: ReadonlyMap<number, WireJobRequest>): AgentMemory {

@@ -2,9 +2,9 @@ import { setTimeout as sleepFor } from 'node:timers/promises';
 import { Context } from '@temporalio/activity';
 import { ApplicationFailure, ApplicationFailureCategory } from '@temporalio/common';
 import { failureWith } from '../../domain/error-catalogue.ts';
-import type { WatchedPool } from '../../domain/messages.ts';
+import type { MachineSight, WatchedPool } from '../../domain/messages.ts';
 import { failureOf, toApplicationFailure } from '../errors.ts';
-import type { ObservationSink, ObserveInput, ObserverActivities } from '../interfaces.ts';
+import type { MachineSights, ObservationSink, ObserveInput, ObserverActivities } from '../interfaces.ts';
 import type { DevOpsConnection, DevOpsConnections } from './connections.ts';
 import { decodeCursor, encodeCursor } from './cursor.ts';
 import { deliver } from './delivery.ts';
@@ -12,6 +12,7 @@ import { fetchAgents, fetchEnded, fetchUnfinished } from './job-requests.ts';
 import { compare, isActive, settle, type PoolMemory } from './observation.ts';
 import { isPlaceholder } from './placeholders.ts';
 import { isUnauthenticated } from './refusals.ts';
+import { silentAgents } from './silence.ts';
 
 /** Time as the observer takes it; tests give their own. */
 export interface ObserverClock {
@@ -24,6 +25,8 @@ export interface ObserverClock {
 export interface ObserverOptions {
   connections: DevOpsConnections;
   sink: ObservationSink;
+  /** Where to look for the machines of silent agents; without it nobody looks. */
+  machines?: MachineSights;
   clock?: ObserverClock;
 }
 
@@ -45,6 +48,7 @@ const realClock: ObserverClock = {
 export function createObserverActivities({
   connections,
   sink,
+  machines,
   clock = realClock,
 }: ObserverOptions): ObserverActivities {
   return {
@@ -61,7 +65,16 @@ export function createObserverActivities({
       // Ends the loops: their time is over, the credentials were refused, or the activity was cancelled.
       const ending = new AbortController();
       const signal = AbortSignal.any([ending.signal, context.cancellationSignal]);
-      const watcher: Watcher = { input, connection, sink, clock, memories, signal, log: context.log };
+      const watcher: Watcher = {
+        input,
+        connection,
+        sink,
+        ...(machines ? { machines } : {}),
+        clock,
+        memories,
+        signal,
+        log: context.log,
+      };
 
       const beating = beat(context, watcher);
       const looking = Promise.all(input.pools.map((watched, index) => watch(watcher, watched, index)));
@@ -85,6 +98,7 @@ interface Watcher {
   input: ObserveInput;
   connection: DevOpsConnection;
   sink: ObservationSink;
+  machines?: MachineSights;
   clock: ObserverClock;
   memories: Map<string, PoolMemory>;
   signal: AbortSignal;
@@ -131,7 +145,8 @@ async function watch(watcher: Watcher, watched: WatchedPool, index: number): Pro
 }
 
 /** One tick of one pool: two lists, the jobs that ended, then everything that changed. */
-async function look({ connection, sink, clock, memories, signal, input, log }: Watcher, watched: WatchedPool) {
+async function look(watcher: Watcher, watched: WatchedPool) {
+  const { connection, sink, clock, memories, signal, input, log } = watcher;
   const { pool, agentPoolId } = watched;
   const before = memories.get(pool);
   const at = clock.now();
@@ -146,11 +161,27 @@ async function look({ connection, sink, clock, memories, signal, input, log }: W
   });
   signal.throwIfAborted();
   const finished = [...settled.finished, ...ended];
-  const delta = compare(before, { at, agents, requests, finished }, (name) => isPlaceholder(pool, name));
+  const seen = { at, agents, requests, finished };
+  const isLeftOut = (name: string) => isPlaceholder(pool, name);
+  let delta = compare(before, seen, isLeftOut);
+  const sights = lookForMachines(watcher, watched, silentAgents(delta.memory, at));
+  if (sights.size > 0) delta = compare(before, { ...seen, machines: sights }, isLeftOut);
   await deliver(sink, { organization: input.organization, pool }, before, delta, {
     remember: (memory) => memories.set(pool, memory),
     notFound: (workflow) => log.debug('nobody to tell', { workflow }),
   });
+}
+
+/** Takes what Azure's list shows of the machines of silent agents, as far as it is known yet: nobody waits for Azure here. */
+function lookForMachines(
+  { machines, log }: Watcher,
+  { pool, machines: where }: WatchedPool,
+  silent: ReadonlyMap<string, number>,
+): Map<string, MachineSight> {
+  if (!machines || !where || silent.size === 0) return new Map();
+  const { sights, problem } = machines.look(where.subscriptionId, silent);
+  if (problem !== undefined) log.warn('could not look for the machines of silent agents', { pool, problem });
+  return sights;
 }
 
 /** Keeps the heartbeat going while calls take their time, with the memory as its details. */

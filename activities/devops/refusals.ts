@@ -45,6 +45,12 @@ export function isStatusRefused(error: unknown): boolean {
   return statusCode === 400 || statusCode === 409;
 }
 
+/** A stage that runs, or that was run again, takes no retry. To confirm on a live tenant: 400 or 409. */
+export function isStageKept(error: unknown): boolean {
+  const { statusCode } = read(error);
+  return statusCode === 400 || statusCode === 409;
+}
+
 /** Not who we are, as opposed to what we may: 401, or a redirect to the sign-in page. */
 export function isUnauthenticated(error: unknown): boolean {
   const { statusCode } = read(error);

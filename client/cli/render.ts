@@ -43,6 +43,7 @@ export function meaningOf(state: string): Meaning {
     case 'failed':
     case 'expired':
     case 'agentlost':
+    case 'evicted':
     case 'abandoned':
       return 'bad';
     default:

@@ -1,5 +1,6 @@
 import type { Client, WorkflowExecutionInfo } from '@temporalio/client';
-import { workflowTypes, type AgentView, type LeaseOutcome } from '../../domain/messages.ts';
+import { workflowTypes, type AgentView, type LeaseOutcome, type LeaseView } from '../../domain/messages.ts';
+import { waitAccount, type WaitAccount } from '../../domain/wait.ts';
 import { agentView, leaseView } from '../../workflows/messages.ts';
 import { agentOfWorkflow } from './agents.ts';
 import { OdpError } from './error.ts';
@@ -21,9 +22,12 @@ export interface JobSummary {
 }
 
 /** One job in full: how its lease stands or ended, and where its wait went. */
-export interface JobDetails extends JobSummary {
+export interface JobDetails
+  extends JobSummary, Pick<LeaseOutcome, 'reason' | 'retried'>, Pick<LeaseView, 'expiresAt' | 'silent' | 'notes'> {
   result?: string;
   receipt: LeaseOutcome['receipt'];
+  /** Where its wait went. */
+  wait: WaitAccount;
 }
 
 /**
@@ -50,9 +54,9 @@ export function createJobs(client: Client): Jobs {
       const found = await listWorkflows(client, query, 2);
       const [info, other] = found;
       if (!info) {
-        throw new OdpError('NotFound', `No agent has or had job request ${requestId}.`, {
+        throw new OdpError('NotFound', `No lease of a job request ${requestId} is to be found.`, {
           target: String(requestId),
-          hint: 'A job that still waits shows in `odp job list`.',
+          hint: 'A job that still waits has none yet: `odp job list` shows it. Leases that ended are kept as long as the engine keeps closed workflows; after that only the sums in `odp pool show` know of them.',
         });
       }
       if (other) {
@@ -63,15 +67,14 @@ export function createJobs(client: Client): Jobs {
       }
       const handle = client.workflow.getHandle(info.workflowId, info.runId);
       // The result of a closed lease needs no worker; an open one is asked.
-      const view =
-        info.status.name === 'COMPLETED'
-          ? ((await handle.result()) as LeaseOutcome)
-          : { result: undefined, ...(await handle.query(leaseView)) };
-      return {
-        ...toJobSummary(info),
-        ...(view.result === undefined ? {} : { result: view.result }),
-        receipt: { ...(await startOf(client, info)), ...view.receipt },
-      };
+      const {
+        receipt,
+        outcome: _outcome,
+        requestId: _requestId,
+        ...view
+      } = info.status.name === 'COMPLETED' ? ((await handle.result()) as LeaseOutcome) : await handle.query(leaseView);
+      const whole = { ...(await startOf(client, info)), ...receipt };
+      return { ...toJobSummary(info), ...view, receipt: whole, wait: waitAccount(whole) };
     },
   };
 }

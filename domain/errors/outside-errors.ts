@@ -151,7 +151,7 @@ export const outsideErrors = {
   },
   AzureDevOpsAuthorizationFailed: {
     class: 'permission',
-    hint: 'Make this identity Administrator of the agent pool, and of the organisation’s pools where a pool is to be created.',
+    hint: 'Make this identity Administrator of the agent pool, and of the organisation’s pools where a pool is to be created; let it edit builds in the projects, and queue them where lost jobs are to be run again.',
   },
   AzureDevOpsNotFound: {
     class: 'configuration',

@@ -7,6 +7,7 @@ import { noDoubleRun, noJobKilled, oneCleanImagePerJob } from './jobs.ts';
 import { foreignUntouched, noEarlyClose, noLeak } from './leaks.ts';
 import { liveness } from './liveness.ts';
 import { defaultRules, type Invariant, type InvariantRules } from './rules.ts';
+import { truthfulLease } from './leases.ts';
 import { legalTransitions, timeLimits } from './states.ts';
 import { wanted } from './wanted.ts';
 
@@ -41,6 +42,12 @@ export const invariants: readonly Invariant[] = [
     needs: 'run',
     check: noJobKilled,
     promise: 'No job is ended by deleting its machine or cancelling its build, except when its lease has expired.',
+  },
+  {
+    name: 'truthfulLease',
+    needs: 'run',
+    check: truthfulLease,
+    promise: 'A lease that ended says of its job what Azure DevOps says, and of its machine what became of it.',
   },
   {
     name: 'oneCleanImagePerJob',

@@ -219,13 +219,6 @@ export const notSupported: readonly NotSupported[] = [
     find: ({ document }) =>
       found(document.properties.operatorProfile?.retainedFailures, [...operatorProfile, 'retainedFailures']),
   },
-  {
-    property: 'properties.operatorProfile.retryLostJobs',
-    refused: '`true`',
-    reason: 'A job that lost its machine is not run again yet. Remove it.',
-    find: ({ document }) =>
-      found(document.properties.operatorProfile?.retryLostJobs, [...operatorProfile, 'retryLostJobs']),
-  },
 ];
 
 /** Every row that the document runs into. */

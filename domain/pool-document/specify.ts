@@ -59,6 +59,7 @@ export function specify(
     images: images.filter((image) => image !== undefined),
     machine: machineOf(document, installation, subnetId),
     ...placementOf(document),
+    ...(document.properties.operatorProfile?.retryLostJobs ? { retryLostJobs: true as const } : {}),
   };
   return { specification };
 }

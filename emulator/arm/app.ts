@@ -23,8 +23,11 @@ export interface Arm {
   handler: Handler;
   /** Machines by power state. */
   counts(): Record<string, number>;
-  /** Changes a machine without a call: as somebody at the portal stops it, or as the platform evicts it. */
-  disturb(machineName: string, what: 'stop' | 'evict'): boolean;
+  /**
+   * Changes a machine without a call: as somebody at the portal stops it, or as the platform evicts it, at once or
+   * (`evictLater`) after the notice of a scheduled event.
+   */
+  disturb(machineName: string, what: 'stop' | 'evict' | 'evictLater'): boolean;
   quotas(): QuotaLimit[];
   setQuota(limit: QuotaLimit): void;
   capacities(): CapacityLimit[];

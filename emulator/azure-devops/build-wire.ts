@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { asObject, toEnum } from './input.ts';
 import type { Call } from './operation.ts';
 import { stateOf, taskResults, type PlanRecord, type RequestRecord } from './records.ts';
@@ -65,6 +66,7 @@ export function buildWire(call: Call, request: RequestRecord) {
     sourceBranch: build.sourceBranch,
     parameters: build.parameters,
     demands: build.demands,
+    tags: build.tags ?? [],
     requestedBy: operator,
     requestedFor: operator,
     lastChangedBy: operator,
@@ -87,9 +89,11 @@ export function timelineWire(call: Call, request: RequestRecord, plan: PlanRecor
     stateOf(request)
   ];
   const issues = issuesOf(request);
+  const stage = stageRecords(request, state, plan.changeId);
+  const attempt = attemptOf(request);
   const job = {
     id: request.jobId,
-    parentId: null,
+    parentId: stage.phase.id,
     type: 'Job',
     name: 'Job',
     refName: 'Job_1',
@@ -100,7 +104,8 @@ export function timelineWire(call: Call, request: RequestRecord, plan: PlanRecor
     result: request.result,
     workerName: request.agent?.name,
     queueId: request.queueId,
-    attempt: 1,
+    attempt,
+    previousAttempts: stage.previousAttempts('Job'),
     changeId: plan.changeId,
     errorCount: issues.length,
     warningCount: 0,
@@ -114,8 +119,60 @@ export function timelineWire(call: Call, request: RequestRecord, plan: PlanRecor
     lastChangedOn: time(plan.changedAt),
     lastChangedBy: call.organization.record.id,
     url: `${baseUrl}/${request.build.projectId}/_apis/build/builds/${request.build.id}/timeline/${request.timelineId}`,
-    records: [shown({ ...reported, ...defined(job) }, logUrl), ...others.map((record) => shown(record, logUrl))],
+    records: [
+      shown({ ...reported, ...defined(job) }, logUrl),
+      ...others.map((record) => shown(record, logUrl)),
+      defined(stage.phase),
+      defined(stage.stage),
+    ],
   };
+}
+
+/** Which run of its stage a request is, from one on. */
+export function attemptOf({ build }: RequestRecord): number {
+  return (build.previousAttempts?.length ?? 0) + 1;
+}
+
+/** The name that a pipeline without stages of its own gives to its one stage. */
+export const stageName = '__default';
+
+/** Stage and phase of the one job. They keep their ids when the stage is run again, and count its runs. */
+function stageRecords(request: RequestRecord, state: string, changeId: number) {
+  const ids = { Stage: stableId(request, 'Stage'), Phase: stableId(request, 'Phase') };
+  const previousAttempts = (type: 'Stage' | 'Phase' | 'Job') =>
+    (request.build.previousAttempts ?? []).map(({ attempt, timelineId, jobId }) => ({
+      attempt,
+      timelineId,
+      recordId: type === 'Job' ? jobId : ids[type],
+    }));
+  const record = (type: 'Stage' | 'Phase', parentId: string | null, name: string) => ({
+    id: ids[type],
+    parentId,
+    type,
+    name,
+    refName: name,
+    identifier: name,
+    startTime: time(request.assignedAt),
+    finishTime: time(request.finishedAt),
+    state,
+    result: request.result === 'abandoned' ? 'failed' : request.result,
+    attempt: attemptOf(request),
+    previousAttempts: previousAttempts(type),
+    changeId,
+    errorCount: 0,
+    warningCount: 0,
+    issues: [],
+  });
+  return {
+    stage: record('Stage', null, stageName),
+    phase: record('Phase', ids.Stage, 'Job_1'),
+    previousAttempts,
+  };
+}
+
+function stableId({ build }: RequestRecord, type: string): string {
+  const hash = createHash('sha256').update(`${build.projectId}/${build.id}/${type}`).digest('hex');
+  return [hash.slice(0, 8), hash.slice(8, 12), hash.slice(12, 16), hash.slice(16, 20), hash.slice(20, 32)].join('-');
 }
 
 function defined(record: Record<string, unknown>): Record<string, unknown> {

@@ -7,6 +7,8 @@ import { newPlan } from './plans.ts';
 import type { DefinitionRecord, PoolRecord, QueueRecord, RequestRecord } from './records.ts';
 import { buildWire, statusOf, timelineWire } from './build-wire.ts';
 import { buildStatuses, priorities } from './build-wire.ts';
+import { stageOperations } from './stages.ts';
+import { buildTagOperations } from './build-tags.ts';
 import { workOf } from './workload.ts';
 import { time } from './wire.ts';
 
@@ -23,6 +25,8 @@ export const buildOperations: Operation[] = [
   { name: 'Timeline_Get', method: 'GET', paths: below('/timeline/:timeline'), run: timeline },
   { name: 'BuildLogs_List', method: 'GET', paths: below('/logs'), run: listLogs },
   { name: 'BuildLogs_Get', method: 'GET', paths: below('/logs/:log{[0-9]+}'), run: getLog },
+  ...buildTagOperations(below, buildOf),
+  ...stageOperations(below, buildOf),
 ];
 
 function buildOf(call: Call): RequestRecord {
@@ -52,6 +56,7 @@ function list(call: Call): Answer {
   const found = [...organization.requests.asOf(call.asOf).values()].filter(
     ({ build: it, ...request }) =>
       it.projectId === project.id &&
+      organization.requestOfBuild(it.id) === request.id &&
       (definitions === undefined || definitions.has(it.definitionId)) &&
       (ids === undefined || ids.has(it.id)) &&
       (queues === undefined || queues.has(request.queueId)) &&

@@ -36,6 +36,9 @@ const kinds = {
   BuildRequestValidationFailedException: [400, build],
   BuildNotFoundException: [404, build],
   DefinitionNotFoundException: [404, build],
+  StageNotFoundException: [404, build],
+  /** Not confirmed: the type key, and whether it is 400 or 409. */
+  StageRetryNotAllowedException: [409, build],
   QueueNotFoundException: [404, build],
 } as const satisfies Record<string, readonly [number, string]>;
 

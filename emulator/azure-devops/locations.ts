@@ -73,6 +73,20 @@ const locations: readonly Location[] = [
     2,
   ],
   [
+    '6e6114b2-8161-44c8-8f6c-c5505782427f',
+    'build',
+    'Tags',
+    '{project}/_apis/{area}/builds/{buildId}/{resource}/{*tag}',
+    3,
+  ],
+  [
+    'b8aac6c9-744b-46e1-88fc-3550969f9313',
+    'build',
+    'Stages',
+    '{project}/_apis/{area}/builds/{buildId}/{resource}/{stageRefName}',
+    1,
+  ],
+  [
     'dbeaf647-6167-421a-bda9-c9327b25e2e6',
     'build',
     'Definitions',

@@ -32,7 +32,7 @@ export interface Organization {
   plans: Table<PlanRecord>;
   /** Numbers rise from one and are never used again. */
   nextId(kind: 'definition' | 'pool' | 'queue' | 'agent' | 'request' | 'build' | 'message'): number;
-  /** The id of the request that belongs to the build. */
+  /** The id of the request that belongs to the build: the latest, where its stage was run again. */
   requestOfBuild(buildId: number): number | undefined;
   pool(id: string | number | undefined): PoolRecord;
   agent(poolId: number, id: string | number | undefined): AgentRecord;
@@ -62,7 +62,8 @@ export function openOrganization(context: CloudContext, record: OrganizationReco
     store.collection(`${prefix}.requests`),
     clock,
     (request) => {
-      builds.set(request.build.id, request.id);
+      // A stage that is run again makes a new request of the same build.
+      builds.set(request.build.id, Math.max(request.id, builds.get(request.build.id) ?? 0));
       return request.id;
     },
     (request) => requestGroup(request.poolId, stateOf(request)),

@@ -98,6 +98,10 @@ export interface BuildRecord {
   demands: string[];
   requestedBy: string;
   cancelRequestedAt?: number;
+  /** In the order in which they were added. */
+  tags?: string[];
+  /** Earlier runs of its stage, the oldest first. */
+  previousAttempts?: { attempt: number; timelineId: string; jobId: string }[];
 }
 
 export interface RequestRecord {

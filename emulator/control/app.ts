@@ -101,8 +101,12 @@ export function createControl(controlled: Controlled): Handler {
     return c.json({ name, projects, url: `${context.addresses.azureDevOps}/${name}` }, 201);
   });
 
-  for (const what of ['stop', 'evict'] as const) {
-    app.post(`/machines/:name/${what}`, (c) =>
+  for (const [path, what] of [
+    ['stop', 'stop'],
+    ['evict', 'evict'],
+    ['evict-with-notice', 'evictLater'],
+  ] as const) {
+    app.post(`/machines/:name/${path}`, (c) =>
       arm.disturb(c.req.param('name'), what)
         ? c.body(null, 204)
         : c.json({ error: `There is no machine '${c.req.param('name')}'.` }, 404),

@@ -252,8 +252,16 @@ export const agentScenarios: Record<string, Scenario> = {
   'an agent that falls silent': {
     serves: ['agent/went-offline'],
     run: async (world) => {
+      await world.apply('offline', {}, { agent: { offlineMs: 3_000 } });
+      await agentDies(world, 'offline', 6_000);
       await world.apply('offline', standby(1), { agent: { offlineMs: 3_000 } });
-      const [name = ''] = await world.untilAgents('offline', 1, 'Ready');
+    },
+  },
+  'an agent whose machine is stopped from outside while it waits': {
+    serves: ['agent/machine-taken'],
+    run: async (world) => {
+      await world.apply('taken', standby(1));
+      const [name = ''] = await world.untilAgents('taken', 1, 'Ready');
       await world.stopMachine(name);
     },
   },
@@ -302,10 +310,33 @@ export const agentScenarios: Record<string, Scenario> = {
     },
   },
   'an agent that dies under its job': {
-    serves: ['agent/lost-under-a-job', 'lease/agent-lost'],
+    serves: ['agent/lost-under-a-job', 'lease/agent-lost', 'lease/agent-lost-told'],
     run: async (world) => {
       await world.apply('dying');
-      await loseUnderJob(world, 'dying');
+      await agentDies(world, 'dying', 10_000);
+      await world.queue('dying', { seconds: 600 });
+    },
+  },
+  'a machine that is stopped from outside under its job': {
+    serves: ['agent/evicted-under-a-job', 'lease/silent', 'lease/evicted'],
+    run: async (world) => {
+      await world.apply('evicted');
+      await loseUnderJob(world, 'evicted');
+    },
+  },
+  'a job that lost its machine and is run again': {
+    serves: ['lease/retried'],
+    run: async (world) => {
+      await world.apply('again', { operatorProfile: { retryLostJobs: true } });
+      await loseUnderJob(world, 'again');
+    },
+  },
+  'a job whose people are warned of its end': {
+    serves: ['lease/warned', 'lease/expired-warned'],
+    run: async (world) => {
+      const agent = { leaseMs: 20_000, leaseWarningMs: 15_000, leaseLastWarningMs: 5_000 };
+      await world.apply('warned', {}, { agent });
+      await world.queue('warned', { seconds: 600 });
     },
   },
   'a job that runs longer than a lease lasts': {
@@ -324,6 +355,15 @@ export const agentScenarios: Record<string, Scenario> = {
     },
   },
 };
+
+/** Lets the next agent of the pool die so long after its start, on a machine that goes on. */
+async function agentDies(world: World, pool: string, afterMs: number): Promise<void> {
+  await world.stack.fault({
+    match: { machineName: `${await world.generation(pool)}*` },
+    effect: { kind: 'agentDies', afterMs },
+    times: 1,
+  });
+}
 
 /** Pulls the plug of the machine that runs a long job. */
 async function loseUnderJob(world: World, pool: string): Promise<void> {

@@ -35,6 +35,8 @@ const busy = (history: Reading) =>
   history.activities('returnAgent').find(({ result }) => field(result, 'outcome') === 'busy');
 /** Came to its end by itself: nobody told it to return. */
 const byItself = (history: Reading) => history.signals('retire').length === 0 && !history.cancelRequested;
+const machineSeen = (history: Reading) =>
+  history.signals('agentObserved').map((observation) => field(observation, 'machine', 'state'));
 const lastSeen = (history: Reading) => history.signals('agentObserved').at(-1);
 
 const agent: Record<string, State> = {
@@ -145,6 +147,18 @@ const agent: Record<string, State> = {
     that: 'died under its job',
     shows: (history) => completed(history) && servedAs(history) === 'agentLost',
   },
+  'machine-taken': {
+    that: 'lost its machine while it waited for a job',
+    shows: (history) =>
+      completed(history) &&
+      history.children.length === 0 &&
+      byItself(history) &&
+      machineSeen(history).some((state) => state === 'stopped' || state === 'deallocated' || state === 'gone'),
+  },
+  'evicted-under-a-job': {
+    that: 'lost its machine under its job',
+    shows: (history) => completed(history) && servedAs(history) === 'evicted',
+  },
   'not-disabled': {
     that: 'served its job although it could not be disabled',
     shows: (history) =>
@@ -157,12 +171,14 @@ const agent: Record<string, State> = {
 };
 
 const leaseOutcome = (history: Reading) => field(history.result, 'outcome');
+const silences = (history: Reading) =>
+  history.signals('jobObserved').map((observation) => field(observation, 'silent'));
 const jobResult = (history: Reading) => field(history.result, 'result');
 
 const lease: Record<string, State> = {
   running: {
     that: 'is open while its job runs',
-    shows: (history) => waits(history, /^longest life of the lease/),
+    shows: (history) => waits(history, /^(longest life of the lease|warn the people)/),
   },
   finished: {
     that: 'ended with its job',
@@ -193,6 +209,34 @@ const lease: Record<string, State> = {
   'agent-lost': {
     that: 'ended with the loss of its agent',
     shows: (history) => completed(history) && leaseOutcome(history) === 'agentLost',
+  },
+  'agent-lost-told': {
+    that: 'ended with the loss of its agent, of which its people were told',
+    shows: (history) =>
+      completed(history) && leaseOutcome(history) === 'agentLost' && some(history, 'tagBuild', 'completed'),
+  },
+  silent: {
+    that: 'is open while its agent is silent',
+    shows: (history) => open(history) && silences(history).at(-1) !== undefined,
+  },
+  warned: {
+    that: 'has warned its people of its end',
+    shows: (history) =>
+      open(history) && some(history, 'tagBuild', 'completed') && silences(history).at(-1) === undefined,
+  },
+  'expired-warned': {
+    that: 'expired after its people were warned twice',
+    shows: (history) =>
+      completed(history) && leaseOutcome(history) === 'expired' && history.activities('tagBuild').length === 3,
+  },
+  evicted: {
+    that: 'ended with the loss of its machine',
+    shows: (history) =>
+      completed(history) && leaseOutcome(history) === 'evicted' && history.activities('retryStage').length === 0,
+  },
+  retried: {
+    that: 'ended with the loss of its machine, and its stage was run again',
+    shows: (history) => completed(history) && field(history.result, 'retried') === true,
   },
 };
 

@@ -3,6 +3,7 @@ import { ApplicationFailure, CancelledFailure } from '@temporalio/common';
 import { createAgentActivities } from '../../activities/agent.ts';
 import { keyTagName } from '../../activities/azure/tags.ts';
 import { failureOf } from '../../activities/errors.ts';
+import { inProcessTransport } from '../support/azure-in-process.ts';
 import {
   addFault,
   attempt,
@@ -40,6 +41,28 @@ describe('provisionAgent', () => {
       'microsoft.compute/virtualmachines',
       'microsoft.network/networkinterfaces',
     ]);
+  });
+
+  test('tells of a machine that Azure may evict, and of no other', async () => {
+    const { result: regular } = await attempt(
+      createAgentActivities({ azure, registrar: registrar(), keys }).provisionAgent,
+      newInput(),
+    );
+    expect(regular).not.toHaveProperty('spot');
+    // Asks for spot on the way, as a policy of the subscription may.
+    const transport = inProcessTransport(cloud.arm);
+    const spot = azureOf(cloud, undefined, {
+      sendRequest: (request) => {
+        if (request.method === 'PUT' && typeof request.body === 'string') {
+          const body = JSON.parse(request.body) as { properties: Record<string, unknown> };
+          Object.assign(body.properties, { priority: 'Spot', evictionPolicy: 'Delete' });
+          request.body = JSON.stringify(body);
+        }
+        return transport.sendRequest(request);
+      },
+    });
+    const { provisionAgent } = createAgentActivities({ azure: spot, registrar: registrar(), keys });
+    expect((await attempt(provisionAgent, newInput())).result).toMatchObject({ spot: true });
   });
 
   test('makes one machine when the answer to the create call is lost', async () => {

@@ -1,3 +1,4 @@
+import type { HttpClient } from '@azure/core-rest-pipeline';
 import { ClientSecretCredential } from '@azure/identity';
 import { MockActivityEnvironment } from '@temporalio/testing';
 import { DefaultLogger } from '@temporalio/worker';
@@ -34,8 +35,11 @@ export function closeCloud(): void {
 }
 
 /** The real clients, for a cloud in this process. */
-export function azureOf(cloud: Cloud, clientSecret = cloud.facts.clientSecret): AzureClients {
-  const httpClient = inProcessTransport(cloud.arm);
+export function azureOf(
+  cloud: Cloud,
+  clientSecret = cloud.facts.clientSecret,
+  httpClient: HttpClient = inProcessTransport(cloud.arm),
+): AzureClients {
   const { tenantId, clientId, arm, entra } = cloud.facts;
   const credential = new ClientSecretCredential(tenantId, clientId, clientSecret, {
     authorityHost: entra,

@@ -317,6 +317,50 @@ describe('disableAgent and cancelBuild', () => {
   });
 });
 
+describe('tagBuild and retryStage', () => {
+  test('a tag is put on a build once, however often it is sent, and none on a build that is gone', async () => {
+    const { agentPoolId } = await activities.prepareAgentPool(check());
+    const { id: buildId } = await queueJob(devops, agentPoolId);
+    const tag = { organizationUrl: devops.url, projectId: 'samples', buildId, tag: 'odp build was lost - evicted' };
+    devops.faults.add({ match: { operation: 'BuildTags_Add' }, effect: { kind: 'loseResponse' }, times: 1 });
+    expect(await failure(activities.tagBuild(tag))).toMatchObject({ nonRetryable: false });
+    await activities.tagBuild(tag);
+    await activities.tagBuild({ ...tag, buildId: 4_711 });
+    const path = `samples/_apis/build/builds/${buildId}?api-version=7.1`;
+    expect(await devops.call('GET', path)).toMatchObject({ tags: [tag.tag] });
+  });
+
+  test('a stage is run again once, also when the answer is lost, and not while it runs', async () => {
+    const { agentPoolId } = await activities.prepareAgentPool(check());
+    const { id: buildId } = await queueJob(devops, agentPoolId);
+    const build = { organizationUrl: devops.url, projectId: 'samples', buildId };
+    const requests = async () => {
+      const path = `_apis/distributedtask/pools/${agentPoolId}/jobrequests?completedRequestCount=10&api-version=7.1-preview.1`;
+      const { value } = await devops.call<{ value: { requestId: number; jobId: string; result?: string }[] }>(
+        'GET',
+        path,
+      );
+      return value.toSorted((one, other) => one.requestId - other.requestId);
+    };
+    const jobId = (await requests())[0]?.jobId ?? '';
+    expect(await activities.retryStage({ ...build, jobId })).toEqual({ outcome: 'running' });
+    await activities.cancelBuild(build);
+    devops.faults.add({ match: { operation: 'Stages_Update' }, effect: { kind: 'loseResponse' }, times: 1 });
+    expect(await failure(activities.retryStage({ ...build, jobId }))).toMatchObject({ nonRetryable: false });
+
+    expect(await activities.retryStage({ ...build, jobId })).toEqual({ outcome: 'retried' });
+
+    const [first, second, ...others] = await requests();
+    expect(others).toEqual([]);
+    expect(first).toMatchObject({ jobId, result: 'canceled' });
+    expect(second?.jobId).not.toBe(jobId);
+    // Lost once more, it is not run a third time.
+    await activities.cancelBuild(build);
+    expect(await activities.retryStage({ ...build, jobId: second?.jobId ?? '' })).toEqual({ outcome: 'again' });
+    expect(await activities.retryStage({ ...build, buildId: 4_711, jobId })).toEqual({ outcome: 'notFound' });
+  });
+});
+
 /** An agent that runs a job. */
 async function runningJob(agentPoolId: number) {
   const agent = identity(devops.url, agentPoolId);

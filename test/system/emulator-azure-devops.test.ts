@@ -122,7 +122,12 @@ describe('azure-devops-node-api', () => {
     await tasks.updateRecords(wrapped, scope, 'Build', planId, job.timeline.id);
     expect((await builds.getBuildTimeline('samples', buildId)).records).toMatchObject([
       { type: 'Job', workerName: 'agent', state: TimelineRecordState.InProgress },
+      { type: 'Phase', state: TimelineRecordState.InProgress },
+      { type: 'Stage', identifier: '__default', state: TimelineRecordState.InProgress },
     ]);
+    await builds.addBuildTags(['first'], 'samples', buildId);
+    expect(await builds.addBuildTags(['First', 'second'], 'samples', buildId)).toEqual(['first', 'second']);
+    expect(await builds.getBuildTags('samples', buildId)).toEqual(['first', 'second']);
     await agents.updateAgentRequest(
       { requestId: job.requestId, finishTime: new Date(), result: TaskResult.SucceededWithIssues },
       poolId,

@@ -152,6 +152,14 @@ const check: Scenario = async () => {
     );
 };
 
+async function queuedBuild(world: World) {
+  const agentPoolId = await sharedAgentPool(world);
+  const { id } = await queueJob(world.devops, agentPoolId);
+  const [project] = (await world.devops.call<{ value: { id: string }[] }>('GET', '_apis/projects?api-version=7.1'))
+    .value;
+  return { organizationUrl: world.devops.url, projectId: project?.id ?? '', buildId: id };
+}
+
 const devopsActivities = () => createDevOpsActivities({ connections: connectionsTo() });
 
 const prepare: Scenario = ({ devops }) => {
@@ -262,12 +270,20 @@ const scenarios: Record<string, Scenario> = {
     return () => devopsActivities().disableAgent({ identity: input.identity, registrationId });
   },
   cancelBuild: async (world) => {
-    const agentPoolId = await sharedAgentPool(world);
-    const { id } = await queueJob(world.devops, agentPoolId);
-    const [project] = (await world.devops.call<{ value: { id: string }[] }>('GET', '_apis/projects?api-version=7.1'))
-      .value;
-    const input = { organizationUrl: world.devops.url, projectId: project?.id ?? '', buildId: id };
+    const input = await queuedBuild(world);
     return () => devopsActivities().cancelBuild(input);
+  },
+  tagBuild: async (world) => {
+    const input = await queuedBuild(world);
+    return () => devopsActivities().tagBuild({ ...input, tag: 'odp build was lost' });
+  },
+  retryStage: async (world) => {
+    const input = await queuedBuild(world);
+    await devopsActivities().cancelBuild(input);
+    const path = `${input.projectId}/_apis/build/builds/${input.buildId}/timeline?api-version=7.1`;
+    const { records } = await world.devops.call<{ records: { id: string; type: string }[] }>('GET', path);
+    const jobId = records.find(({ type }) => type === 'Job')?.id ?? '';
+    return () => devopsActivities().retryStage({ ...input, jobId });
   },
   observeOrganization: observe,
   watchPool: ({ engine }) => Promise.resolve(() => engine.activities.watchPool({ ...watched, limits: defaultLimits })),

@@ -114,6 +114,12 @@ describe('what is absent has the default of the product', () => {
   });
 });
 
+test('a pool that has its lost jobs run again says so in its specification, and no other does', () => {
+  const path = 'properties.operatorProfile';
+  expect(specificationOf({ [path]: { retryLostJobs: true } })).toHaveProperty('retryLostJobs', true);
+  expect(specificationOf({ [path]: { retryLostJobs: false } })).not.toHaveProperty('retryLostJobs');
+});
+
 test("the agent pool is named by the organisation's alias, else the profile's, else the pool's name", () => {
   const profileAlias = { 'properties.organizationProfile.alias': 'profile' };
   expect(specificationOf(profileAlias).organization.agentPoolName).toBe('profile');
@@ -254,7 +260,6 @@ describe('what this version cannot do is refused, never ignored', () => {
       park: true,
       outbound: { serviceTags: ['AzureDevOps'] },
       retainedFailures: { count: 1 },
-      retryLostJobs: true,
     }).map(([name, value]): [string, string, Record<string, unknown>] => {
       const path = `properties.operatorProfile.${name}`;
       return [path, path, { 'properties.operatorProfile': { [name]: value } }];

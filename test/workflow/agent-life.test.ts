@@ -194,5 +194,11 @@ suite('a lease', (stage) => {
 });
 
 test('the limits of production are those of the product', () => {
-  expect(defaultLimits.agent).toMatchObject({ leaseMs: 2 * day, lifetimeMs: 7 * day, connectMs: 45 * 60_000 });
+  expect(defaultLimits.agent).toMatchObject({
+    leaseMs: 2 * day,
+    leaseWarningMs: 3_600_000,
+    leaseLastWarningMs: 10 * 60_000,
+    lifetimeMs: 7 * day,
+    connectMs: 45 * 60_000,
+  });
 });

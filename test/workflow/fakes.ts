@@ -115,6 +115,13 @@ export function fakeActivities(calls: Calls, overrides: Partial<Fakes> = {}): Fa
     async cancelBuild({ buildId }) {
       note(`cancel ${buildId}`);
     },
+    async tagBuild({ tag }) {
+      note(`tag ${tag}`);
+    },
+    async retryStage({ jobId }) {
+      note(`retry ${jobId}`);
+      return { outcome: 'retried' };
+    },
     async watchPool() {
       note('watch');
     },

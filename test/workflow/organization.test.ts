@@ -80,6 +80,23 @@ test('one observer runs at a time, over exactly the pools that are watched', asy
   await eventually(async () => expect(watched('contoso')).toEqual([['second']]));
 });
 
+test('the observer begins anew when it is told where the machines of a pool are, and not when it knows', async () => {
+  const handle = await start('placed');
+  await eventually(async () => expect(watched('placed')).toEqual([['first']]));
+  const machines = { subscriptionId: 's' };
+
+  await handle.signal(watchPool, { pool: 'first', agentPoolId: 1, machines });
+  await eventually(async () => {
+    expect(running.filter(({ organization }) => organization === 'placed')).toMatchObject([
+      { pools: [{ pool: 'first', machines }] },
+    ]);
+  });
+  const [before] = running.filter(({ organization }) => organization === 'placed');
+  await handle.signal(watchPool, { pool: 'first', agentPoolId: 1, machines: { ...machines } });
+  await handle.query(organizationView);
+  expect(running.filter(({ organization }) => organization === 'placed')).toEqual([before]);
+});
+
 test('it ends when no pool is left', async () => {
   const handle = await start('empty');
   await eventually(async () => expect(watched('empty')).toEqual([['first']]));

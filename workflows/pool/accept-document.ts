@@ -4,6 +4,7 @@ import type { PoolInput, PoolState } from '../../domain/messages.ts';
 import type { PoolSpecification } from '../../domain/pool-specification.ts';
 import type { Rule } from '../../domain/violation.ts';
 import { failureDetails, ownFailure } from '../failures.ts';
+import { watched } from './watched.ts';
 import { azure, devopsForOperators, engine, installation } from '../activity-profiles.ts';
 
 /** ARM's error body, as the details of `InvalidPool` carry it. */
@@ -42,11 +43,9 @@ export async function acceptDocument(
       [check],
     ),
   );
-  const { name: organization, url } = specification.organization;
+  const summary = `observe the pool in ${specification.organization.name}`;
   await withApplicationFailure(() =>
-    engine.watchPool.executeWithOptions({ summary: `observe the pool in ${organization}` }, [
-      { organization, url, pool: { pool: input.pool, agentPoolId }, limits: input.limits },
-    ]),
+    engine.watchPool.executeWithOptions({ summary }, [watched(input, specification, agentPoolId)]),
   );
 
   state.document = document;

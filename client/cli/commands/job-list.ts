@@ -1,3 +1,4 @@
+import type { LeaseOutcome } from '../../../domain/messages.ts';
 import type { JobSummary } from '../../sdk/index.ts';
 import type { JobRequest } from '../azure-devops.ts';
 import { duration, meaningOf, table, type Style } from '../render.ts';
@@ -41,6 +42,13 @@ function newestFirst(jobs: JobLine[], limit: number): JobLine[] {
   return sorted.filter(({ finishedAt }) => finishedAt === undefined || ++finished <= limit);
 }
 
+/** Ends that Azure DevOps calls canceled or abandoned, and of which the lease knows more. */
+const toldByLease: ReadonlySet<string> = new Set([
+  'expired',
+  'agentLost',
+  'evicted',
+] satisfies LeaseOutcome['outcome'][]);
+
 /** Joins what Azure DevOps and the engine know of one pool's jobs. */
 export function mergeJobs(
   requests: JobRequest[],
@@ -57,8 +65,7 @@ export function mergeJobs(
       pool,
       image: request.image || lease?.image || firstImage,
       agent: request.agent || lease?.agent || '',
-      // Azure DevOps calls a job canceled, the lease knows when that was its two days' end.
-      state: lease?.state === 'expired' || lease?.state === 'agentLost' ? lease.state : request.state,
+      state: lease && toldByLease.has(lease.state) ? lease.state : request.state,
       ...(waitEnd === undefined ? {} : { waitMs: waitEnd - queuedAt }),
       ...(startedAt === undefined ? {} : { durationMs: (finishedAt ?? now) - startedAt }),
     };

@@ -71,7 +71,7 @@ export function addJobCommands(program: Command, { io, now }: CommandContext): v
         await withSession(io, installation, async ({ odp }) => {
           await show(io, output, watch, {
             read: () => odp.jobs.show(request, organization === undefined ? {} : { organization }),
-            lines: jobLines,
+            lines: (shown) => jobLines(shown, now()),
           });
         });
       },

@@ -166,6 +166,7 @@ export function showLines(view: PoolDetails, now: number, style: Style): string[
   ];
   return [
     ...factLines(facts),
+    ...waitLines(view, style),
     '',
     ...table(
       [
@@ -182,6 +183,24 @@ export function showLines(view: PoolDetails, now: number, style: Style): string[
 
 function sizesOf({ machine, placement }: NonNullable<PoolDetails['specification']>): string {
   return placement?.vmSizes.join(' or ') ?? machine.vmSize;
+}
+
+/** How long its jobs waited, and where: half of them at most p50, all but one in twenty at most p95. */
+function waitLines({ waits = [] }: PoolDetails, style: Style): string[] {
+  if (waits.length === 0) return [];
+  return [
+    '',
+    ...table(
+      [
+        { title: 'WAIT', value: ({ leg }) => (leg === 'wait' ? 'in all' : `until ${leg}`) },
+        { title: 'JOBS', value: ({ jobs }) => String(jobs), align: 'right' },
+        { title: 'P50', value: ({ p50Ms }) => duration(p50Ms), align: 'right' },
+        { title: 'P95', value: ({ p95Ms }) => duration(p95Ms), align: 'right' },
+      ],
+      waits,
+      style,
+    ),
+  ];
 }
 
 function phaseMeaning(phase: PoolDetails['agents'][number]['phase']) {

@@ -1,4 +1,5 @@
-import { OdpError, type PoolDetails, type WaitReceipt } from '../../sdk/index.ts';
+import { waitLegs, type WaitLeg } from '../../../domain/wait.ts';
+import { OdpError, type PoolDetails } from '../../sdk/index.ts';
 import { readJobs, type JobLine } from '../commands/job-list.ts';
 import type { Session } from '../session.ts';
 
@@ -18,12 +19,6 @@ export interface LookedJob extends JobLine {
   legs: WaitLeg[];
 }
 
-/** A part of a wait: what was waited for, and how long. */
-export interface WaitLeg {
-  name: string;
-  ms: number;
-}
-
 /** Everything that the live view draws: what one look found. */
 export interface Look {
   /** Milliseconds since the epoch. */
@@ -32,32 +27,6 @@ export interface Look {
   agents: LookedAgent[];
   /** Newest first; every job that was ever seen. */
   jobs: LookedJob[];
-}
-
-const legNames: [keyof WaitReceipt, string][] = [
-  ['seenAt', 'seen'],
-  ['decidedAt', 'decided'],
-  ['createSentAt', 'asked'],
-  ['runningAt', 'created'],
-  ['onlineAt', 'booted'],
-  ['assignedAt', 'assigned'],
-  ['startedAt', 'started'],
-];
-
-/**
- * The legs of a wait; they add up to it. What happened before the job was queued, on a standby agent for instance, was no
- * wait, and an agent that was seen online only after its job had started was online by then.
- */
-export function waitLegs(receipt: WaitReceipt): WaitLeg[] {
-  const end = receipt.startedAt ?? Infinity;
-  let before = receipt.queuedAt;
-  return legNames.flatMap(([key, name]) => {
-    const at = Math.min(receipt[key] ?? -Infinity, end);
-    if (at < before) return [];
-    const leg = { name, ms: at - before };
-    before = at;
-    return [leg];
-  });
 }
 
 /** Jobs asked for at each look: more than run and finish between two looks of the embedded stack. */

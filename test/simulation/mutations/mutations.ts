@@ -177,8 +177,19 @@ export const mutations: readonly Mutation[] = [
     changes: [
       {
         file: 'workflows/lease.ts',
-        find: 'await condition(over, limits.leaseMs, {',
-        replace: 'await condition(over, 100 * limits.leaseMs, {',
+        find: 'this.expiresAt = Date.now() + input.limits.leaseMs;',
+        replace: 'this.expiresAt = Date.now() + 100 * input.limits.leaseMs;',
+      },
+    ],
+  },
+  {
+    name: 'lease-forgets-the-loss',
+    bug: 'The lease of a job that Azure DevOps gave up says that the job finished.',
+    changes: [
+      {
+        file: 'domain/lease.ts',
+        find: "if (result !== 'abandoned') return { outcome: 'finished' };",
+        replace: "if (result !== 'canceled') return { outcome: 'finished' };",
       },
     ],
   },

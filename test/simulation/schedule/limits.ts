@@ -37,6 +37,8 @@ export function drawLimits(draw: Draw, cloudScale: number): Limits {
         : Math.round(longest.bootMs * slow) +
           (patient ? draw.time(20 * minute, 45 * minute) : draw.time(30 * second, 3 * minute)),
       leaseMs: draw.happens(0.35) ? draw.time(2 * minute, 30 * minute) : defaultLimits.agent.leaseMs,
+      leaseWarningMs: defaultLimits.agent.leaseWarningMs,
+      leaseLastWarningMs: minute,
       leaseEndMs: draw.time(minute, 6 * minute),
       provisionMs: Math.round(1.2 * longest.createMs * slow) + draw.time(minute, 4 * minute),
       heartbeatMs: draw.time(12 * second, 30 * second),
@@ -56,6 +58,7 @@ export function drawLimits(draw: Draw, cloudScale: number): Limits {
       idleIntervalMs: draw.happens(0.2) ? intervalMs : Math.max(intervalMs, draw.time(20 * second, 2 * minute)),
       activityMs: draw.time(3 * minute, 60 * minute),
       heartbeatMs: draw.time(10 * second, 30 * second),
+      machineLooksMs: defaultLimits.observer.machineLooksMs,
     },
     audit: {
       ...defaultLimits.audit,

@@ -29,6 +29,8 @@ export interface PoolShape {
   buffers?: number[];
   /** Where else machines may be made; absent: one size, no zone, regular machines. */
   places?: PlacesShape;
+  /** The stage of a job that lost its agent is run once more. */
+  retryLostJobs?: true;
 }
 
 /** Further sizes, zones and Spot. */
@@ -68,10 +70,10 @@ function skuOf(shape: PoolShape): object {
   return mix.length === 1 ? { name: shape.size } : { name: 'Mix', vmSizes: mix.map((name) => ({ name })) };
 }
 
-function operatorProfileOf({ size, places }: PoolShape): { operatorProfile?: object } {
-  if (!places) return {};
-  const { zones, spot } = places;
+function operatorProfileOf({ size, places, retryLostJobs }: PoolShape): { operatorProfile?: object } {
+  const { zones = [], spot } = places ?? {};
   const operatorProfile = {
+    ...(retryLostJobs ? { retryLostJobs } : {}),
     ...(zones.length > 0 ? { zones } : {}),
     ...(spot && size !== withoutSpot ? { spot } : {}),
   };
@@ -92,6 +94,7 @@ export function drawShape(draw: Draw, name: string): PoolShape {
     standby: draw.happens(0.5) ? 0 : Math.min(maximumConcurrency, draw.whole(1, 3)),
     images: chosen,
     size: draw.pick(sizes),
+    ...(share < 30 ? { retryLostJobs: true as const } : {}),
     ...(count === 2 && draw.happens(0.5) ? { buffers: [share, 100 - share] } : {}),
     ...(places.happens(0.35) ? { places: drawPlaces(places) } : {}),
   };
