@@ -2,6 +2,8 @@ import type { AgentState } from './agent-state.ts';
 import type { Limits } from './limits.ts';
 import type { Command, Hold, Remark } from './planning/types.ts';
 import type { PoolSpecification } from './pool-specification.ts';
+import type { DrainState, DrainView } from './verbs/drain.ts';
+import type { JobDurations } from './verbs/job-durations.ts';
 
 /**
  * What travels between workflows, the observer and clients. Payload types only: the Temporal definitions are in
@@ -160,6 +162,10 @@ export interface PoolState {
   /** Failures in a row per image: a hold doubles with each. */
   failures: Record<string, number>;
   totals: PoolTotals;
+  /** How long jobs held their agents so far. */
+  durations?: JobDurations;
+  /** The drain under way. */
+  drain?: DrainState;
   /** Ids of the last updates, so that a repeated one is answered, not done twice, also after continue-as-new. */
   recentUpdateIds: string[];
 }
@@ -188,6 +194,8 @@ export interface PoolView {
   observedAt: number;
   holds: Hold[];
   totals: PoolTotals;
+  /** Present while it drains. */
+  drain?: DrainView;
   lastPlan?: { at: number; commands: Command[]; remarks: Remark[]; nextAt?: number };
 }
 

@@ -1,6 +1,7 @@
-import type { AgentReport, PoolObservation, PoolState, RosterEntry } from './messages.ts';
+import type { AgentReport, PoolObservation, PoolState, RosterEntry, WaitReceipt } from './messages.ts';
 import type { PlanningInput } from './planning/types.ts';
 import type { PoolSpecification } from './pool-specification.ts';
+import { withDuration } from './verbs/job-durations.ts';
 
 /**
  * How a pool's state follows from what it is told. Pure: the pool workflow applies these to its state, tests apply them
@@ -126,6 +127,8 @@ export function applyReport(state: PoolState, report: AgentReport, now: number):
     state.totals.jobs += 1;
     const { queuedAt, startedAt } = report.job.receipt;
     if (startedAt !== undefined) state.totals.waitedMs += startedAt - queuedAt;
+    const held = heldMs(report.job.receipt);
+    if (held !== undefined) state.durations = withDuration(state.durations ?? {}, held);
   }
   if (report.outcome === 'returned' || !report.failure) {
     state.totals.returned += 1;
@@ -140,6 +143,12 @@ export function applyReport(state: PoolState, report: AgentReport, now: number):
     ...state.holds.filter(({ image }) => image !== entry.i),
     { image: entry.i, until: now + hold, code: report.failure.code, message: report.failure.message },
   ];
+}
+
+/** How long a job held its agent, which is longer than it ran: a drain waits for all of it. */
+function heldMs({ assignedAt, startedAt, finishedAt }: WaitReceipt): number | undefined {
+  const from = assignedAt ?? startedAt;
+  return from === undefined || finishedAt === undefined ? undefined : Math.max(0, finishedAt - from);
 }
 
 /**
@@ -180,6 +189,7 @@ export function planningInput(
     })),
     holds: state.holds.filter(({ until }) => until > now),
     closing: state.status === 'Deleting' || state.status === 'Draining',
+    ...(state.status === 'Draining' ? { draining: true } : {}),
   };
 }
 

@@ -25,6 +25,7 @@ import type {
 } from '../domain/messages.ts';
 import { organizationName, workflowIds } from '../domain/names.ts';
 import { devops, machines, priorities } from './activity-profiles.ts';
+import { JobCancellation } from './agent/job-cancellation.ts';
 import { failureDetails } from './failures.ts';
 import { lease } from './lease.ts';
 import { agentObserved, agentReported, agentView, retire } from './messages.ts';
@@ -77,6 +78,7 @@ class AgentLife {
   private observation: AgentObservation | undefined;
   private offlineSince: number | undefined;
   private retireReason: string | undefined;
+  private readonly cancellation = new JobCancellation();
   /** Every job that was ever seen on this agent, the oldest first, as last told. */
   private jobs: ObservedJob[] = [];
   private readonly served: number[] = [];
@@ -95,16 +97,17 @@ class AgentLife {
     setHandler(agentObserved, (observation) => this.observe(observation), {
       description: 'What Azure DevOps shows of this agent.',
     });
-    setHandler(retire, ({ reason }) => this.ask(reason), {
-      description: 'Return the machine; a running job is finished first.',
+    setHandler(retire, ({ reason, force }) => this.ask(reason, force), {
+      description: 'Return the machine; a running job is finished first, or with force cancelled.',
     });
     setHandler(agentView, () => this.view(), { description: 'State, since when, why, and what is next.' });
     this.describe();
   }
 
-  /** Asks it to return, as soon as no job holds it. */
-  ask(reason: string): void {
+  /** Asks it to return, as soon as no job holds it; with force its job is cancelled. */
+  ask(reason: string, force = false): void {
     this.retireReason ??= reason;
+    if (force) this.cancellation.ask(reason);
   }
 
   /**
@@ -177,7 +180,7 @@ class AgentLife {
     if (this.failure) return this.failure.message;
     if (this.observation?.missing) return 'its registration is gone from Azure DevOps';
     if (this.facets.registration === 'disabled') return 'it served its job';
-    return this.retireReason;
+    return this.retireReason ?? this.cancellation.reason;
   }
 
   /** How long the agent may stay as it is, and what it means when that time is over. */
@@ -228,6 +231,7 @@ class AgentLife {
           { key: searchAttributes.vmSize, value: specification.machine.vmSize },
         ],
       });
+      this.cancellation.began(handle);
       outcome = await handle.result();
     } catch (error) {
       // A lease that exists already belongs to another agent's life; the server then decides what this one still holds.

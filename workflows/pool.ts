@@ -28,6 +28,7 @@ import {
   rememberUpdate,
 } from '../domain/pool-state.ts';
 import { devops, engine, priorities } from './activity-profiles.ts';
+import { drainView } from '../domain/verbs/drain.ts';
 import { failureDetails, ownFailure } from './failures.ts';
 import {
   agentReported,
@@ -41,6 +42,7 @@ import {
 import { acceptDocument } from './pool/accept-document.ts';
 import { retireAgent, startAgent } from './pool/agents.ts';
 import { describePool } from './pool/describe.ts';
+import { OperatorVerbs } from './pool/verbs.ts';
 import { searchAttributes } from './search-attributes.ts';
 
 /** A pool that was started without a document ends after this long. */
@@ -83,6 +85,7 @@ class PoolLife {
   gone = false;
 
   private readonly input: PoolInput;
+  private readonly verbs: OperatorVerbs;
   private events = 0;
   private planned = -1;
   private signals = 0;
@@ -124,6 +127,7 @@ class PoolLife {
     setHandler(deletePool, async () => this.delete(), {
       description: 'Return every agent after its job, remove the agent pool in Azure DevOps, then close.',
     });
+    this.verbs = new OperatorVerbs({ input, state: this.state, changed: () => void this.events++ });
     setHandler(poolView, () => this.view(), { description: 'What the pool knows, wants and last decided.' });
     setHandler(poolDocument, () => this.state.document ?? null, { description: 'The document as last accepted.' });
   }
@@ -163,7 +167,7 @@ class PoolLife {
   /** Waits for something to happen, then plans and acts. */
   async turn(): Promise<void> {
     const { limits } = this.input;
-    const wakeAt = Math.min(this.reconcileAt, this.nextPlanAt ?? Infinity);
+    const wakeAt = Math.min(this.reconcileAt, this.nextPlanAt ?? Infinity, this.verbs.deadline());
     const wait = Math.max(1, wakeAt - Date.now());
     if (this.events === this.planned && wakeAt > Date.now()) {
       await condition(() => this.events !== this.planned || this.shouldContinueAsNew(), wait, {
@@ -174,9 +178,10 @@ class PoolLife {
       await this.reconcile();
       this.reconcileAt = Date.now() + limits.pool.reconcileMs;
     }
+    await this.verbs.atDeadline();
     await this.planAndAct();
     if (this.state.status === 'Deleting' && this.state.roster.length === 0) await this.remove();
-    describePool(this.state, this.lastPlan?.plan);
+    describePool(this.state, this.lastPlan?.plan, limits.agent.leaseMs);
   }
 
   shouldContinueAsNew(): boolean {
@@ -338,6 +343,7 @@ class PoolLife {
 
   delete(): { status: PoolState['status'] } {
     this.state.status = 'Deleting';
+    delete this.state.drain;
     this.events++;
     return { status: this.state.status };
   }
@@ -362,6 +368,7 @@ class PoolLife {
 
   private view(): PoolView {
     const { state } = this;
+    const draining = drainView(state, Date.now(), this.input.limits.agent.leaseMs);
     return {
       pool: this.input.pool,
       status: state.status,
@@ -375,6 +382,7 @@ class PoolLife {
       observedAt: state.observedAt,
       holds: state.holds,
       totals: state.totals,
+      ...(draining === undefined ? {} : { drain: draining }),
       ...(this.lastPlan === undefined ? {} : { lastPlan: { at: this.lastPlan.at, ...this.lastPlan.plan } }),
     };
   }

@@ -26,10 +26,17 @@ export async function startAgent(input: AgentInput): Promise<void> {
   }
 }
 
-/** Asks an agent to return; answers false when there is no such agent any more. */
-export async function retireAgent(pool: string, name: string, reason: string): Promise<boolean> {
+/**
+ * Asks an agent to return; answers false when there is no such agent any more.
+ *
+ * @param force its job is cancelled first, not finished
+ */
+export async function retireAgent(pool: string, name: string, reason: string, force = false): Promise<boolean> {
   try {
-    await getExternalWorkflowHandle(workflowIds.agent(pool, name)).signal(retire, { reason });
+    await getExternalWorkflowHandle(workflowIds.agent(pool, name)).signal(retire, {
+      reason,
+      ...(force ? { force } : {}),
+    });
     return true;
   } catch (error) {
     log.info('agent to retire is gone already', { agent: name, error: String(error) });

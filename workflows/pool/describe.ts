@@ -1,12 +1,15 @@
 import { setCurrentDetails } from '@temporalio/workflow';
 import type { PoolState } from '../../domain/messages.ts';
 import type { Plan } from '../../domain/planning/types.ts';
+import { drainSentence, drainView } from '../../domain/verbs/drain.ts';
 
 /** The pool's page in Temporal's own Web UI: a table of now, and the reasons of the last plan. */
-export function describePool(state: PoolState, plan: Plan | undefined): void {
+export function describePool(state: PoolState, plan: Plan | undefined, leaseMs: number): void {
+  const draining = drainView(state, Date.now(), leaseMs);
   const count = (phase: string) => state.roster.filter(({ p }) => p === phase).length;
   const queued = state.queued.reduce((sum, { count: jobs }) => sum + jobs, 0);
   const reasons = [
+    ...(draining === undefined ? [] : [`- draining: ${drainSentence(draining)}`]),
     ...(plan?.commands ?? []).map((command) => `- ${command.kind}: ${command.reason.message}`),
     ...(plan?.remarks ?? []).map((remark) => `- ${remark.image ? `${remark.image}: ` : ''}${remark.message}`),
     ...state.holds.map((hold) => `- held until ${new Date(hold.until).toISOString()}: ${hold.code}. ${hold.message}`),

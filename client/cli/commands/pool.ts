@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import type { Command } from 'commander';
 import { parsePoolText } from '../../../domain/pool-document/parse-text.ts';
+import { drainSentence } from '../../../domain/verbs/drain.ts';
 import {
   OdpError,
   type ApplyResult,
@@ -13,6 +14,7 @@ import { format, show } from '../output.ts';
 import type { Io } from '../io.ts';
 import { duration, factLines, meaningOf, moment, table, type Style } from '../render.ts';
 import { withSession } from '../session.ts';
+import { addPoolVerbs } from './pool-verbs.ts';
 
 /** `odp pool`: declare pools, look at them, ask why. */
 export function addPoolCommands(program: Command, { io, now }: CommandContext): void {
@@ -84,6 +86,8 @@ export function addPoolCommands(program: Command, { io, now }: CommandContext): 
         io.out(format(await odp.pools.explain(name), output, (explanation) => explainLines(explanation, now())));
       });
     });
+
+  addPoolVerbs(pool, { io, now });
 }
 
 /** Reads and checks a document before anything is asked of the engine: all its violations show at once. */
@@ -152,6 +156,7 @@ export function showLines(view: PoolDetails, now: number, style: Style): string[
           ['images', specification.images.map((image) => image.aliases.join(' | ')).join(', ')],
         ] satisfies [string, string][])
       : []),
+    ...(view.drain ? [['draining', drainSentence(view.drain)] satisfies [string, string]] : []),
     ['jobs', `${queued} queued, ${view.assigned} assigned, ${view.running} running`],
     [
       'so far',
@@ -187,7 +192,7 @@ function phaseMeaning(phase: PoolDetails['agents'][number]['phase']) {
 }
 
 /** What `odp pool explain` prints for people: the last plan with a reason for each step. */
-export function explainLines({ pool, status, lastPlan, holds, queued }: PoolExplanation, now: number): string[] {
+export function explainLines({ pool, status, lastPlan, holds, queued, drain }: PoolExplanation, now: number): string[] {
   const demand = queued.map(({ imageOverride, count, oldestQueuedAt }) => {
     const image = imageOverride === null ? 'any image' : `image ${imageOverride}`;
     return `  ${count} for ${image}, the oldest since ${duration(now - oldestQueuedAt)}`;
@@ -205,6 +210,7 @@ export function explainLines({ pool, status, lastPlan, holds, queued }: PoolExpl
   ];
   return [
     `pool ${pool}: ${status}`,
+    ...(drain ? [`draining: ${drainSentence(drain)} \`odp pool resume ${pool}\` undoes it.`] : []),
     ...(demand.length === 0 ? ['no job waits'] : ['jobs that wait:', ...demand]),
     ...(plan ?? ['it has not planned yet']),
     ...holds.map(({ image, until, code, message }) => {

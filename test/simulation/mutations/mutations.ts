@@ -177,8 +177,8 @@ export const mutations: readonly Mutation[] = [
     changes: [
       {
         file: 'workflows/lease.ts',
-        find: 'await condition(over, limits.leaseMs, {',
-        replace: 'await condition(over, 100 * limits.leaseMs, {',
+        find: 'await condition(ending, limits.leaseMs, {',
+        replace: 'await condition(ending, 100 * limits.leaseMs, {',
       },
     ],
   },
