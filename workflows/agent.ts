@@ -390,14 +390,3 @@ function didNotConnect(agent: string, connectMs: number): FailureDetails {
   const message = `${agent} did not connect to Azure DevOps within ${Math.round(connectMs / 60_000)} minutes.`;
   return failureWith('AgentDidNotConnect', message);
 }
-
-/** Search attributes that the pool sets when it starts an agent. */
-export function agentSearchAttributes(input: AgentInput) {
-  return [
-    { key: searchAttributes.poolName, value: input.identity.pool },
-    { key: searchAttributes.organization, value: organizationName(input.identity.organizationUrl) },
-    { key: searchAttributes.agentState, value: 'Provisioning' },
-    { key: searchAttributes.agentImage, value: input.image },
-    { key: searchAttributes.vmSize, value: input.specification.machine.vmSize },
-  ];
-}

@@ -12,7 +12,7 @@ import {
   uuid4,
   workflowInfo,
 } from '@temporalio/workflow';
-import type { AgentInput, PoolInput, PoolState, PoolView } from '../domain/messages.ts';
+import type { AgentInput, PoolInput, PoolState } from '../domain/messages.ts';
 import { agentName, organizationName } from '../domain/names.ts';
 import { planCapacity } from '../domain/planning/plan-capacity.ts';
 import type { Command, Plan } from '../domain/planning/types.ts';
@@ -28,7 +28,6 @@ import {
   rememberUpdate,
 } from '../domain/pool-state.ts';
 import { devops, engine, priorities } from './activity-profiles.ts';
-import { drainView } from '../domain/verbs/drain.ts';
 import { failureDetails, ownFailure } from './failures.ts';
 import {
   agentReported,
@@ -43,6 +42,7 @@ import { acceptDocument } from './pool/accept-document.ts';
 import { retireAgent, startAgent } from './pool/agents.ts';
 import { describePool } from './pool/describe.ts';
 import { OperatorVerbs } from './pool/verbs.ts';
+import { viewOf } from './pool/view.ts';
 import { searchAttributes } from './search-attributes.ts';
 
 /** A pool that was started without a document ends after this long. */
@@ -128,7 +128,7 @@ class PoolLife {
       description: 'Return every agent after its job, remove the agent pool in Azure DevOps, then close.',
     });
     this.verbs = new OperatorVerbs({ input, state: this.state, changed: () => void this.events++ });
-    setHandler(poolView, () => this.view(), { description: 'What the pool knows, wants and last decided.' });
+    setHandler(poolView, () => viewOf(this.input, this.state, this.lastPlan), { description: 'What the pool knows, wants and last decided.' });
     setHandler(poolDocument, () => this.state.document ?? null, { description: 'The document as last accepted.' });
   }
 
@@ -364,27 +364,6 @@ class PoolLife {
     }
     this.state.status = 'Deleted';
     this.gone = true;
-  }
-
-  private view(): PoolView {
-    const { state } = this;
-    const draining = drainView(state, Date.now(), this.input.limits.agent.leaseMs);
-    return {
-      pool: this.input.pool,
-      status: state.status,
-      ...(state.specification === undefined ? {} : { specification: state.specification }),
-      specificationVersion: state.specificationVersion,
-      ...(state.agentPoolId === undefined ? {} : { agentPoolId: state.agentPoolId }),
-      agents: state.roster.map(({ n, i, p, s }) => ({ name: n, image: i, phase: p, since: s })),
-      queued: state.queued,
-      assigned: state.assigned,
-      running: state.running,
-      observedAt: state.observedAt,
-      holds: state.holds,
-      totals: state.totals,
-      ...(draining === undefined ? {} : { drain: draining }),
-      ...(this.lastPlan === undefined ? {} : { lastPlan: { at: this.lastPlan.at, ...this.lastPlan.plan } }),
-    };
   }
 }
 

@@ -2,7 +2,8 @@ import { getExternalWorkflowHandle, log, ParentClosePolicy, startChild } from '@
 import { WorkflowExecutionAlreadyStartedError } from '@temporalio/common';
 import type { AgentInput } from '../../domain/messages.ts';
 import { workflowIds } from '../../domain/names.ts';
-import { agent, agentSearchAttributes } from '../agent.ts';
+import { agent } from '../agent.ts';
+import { agentSearchAttributes } from '../agent/attributes.ts';
 import { retire } from '../messages.ts';
 
 /**

@@ -1,0 +1,28 @@
+import type { PoolInput, PoolState, PoolView } from '../../domain/messages.ts';
+import type { Plan } from '../../domain/planning/types.ts';
+import { drainView } from '../../domain/verbs/drain.ts';
+
+/** What the pool tells when asked. Its clock stands where the pool last did something. */
+export function viewOf(
+  { pool, limits }: PoolInput,
+  state: PoolState,
+  lastPlan: { at: number; plan: Plan } | undefined,
+): PoolView {
+  const draining = drainView(state, Date.now(), limits.agent.leaseMs);
+  return {
+    pool,
+    status: state.status,
+    ...(state.specification === undefined ? {} : { specification: state.specification }),
+    specificationVersion: state.specificationVersion,
+    ...(state.agentPoolId === undefined ? {} : { agentPoolId: state.agentPoolId }),
+    agents: state.roster.map(({ n, i, p, s }) => ({ name: n, image: i, phase: p, since: s })),
+    queued: state.queued,
+    assigned: state.assigned,
+    running: state.running,
+    observedAt: state.observedAt,
+    holds: state.holds,
+    totals: state.totals,
+    ...(draining === undefined ? {} : { drain: draining }),
+    ...(lastPlan === undefined ? {} : { lastPlan: { at: lastPlan.at, ...lastPlan.plan } }),
+  };
+}
