@@ -128,7 +128,9 @@ class PoolLife {
       description: 'Return every agent after its job, remove the agent pool in Azure DevOps, then close.',
     });
     this.verbs = new OperatorVerbs({ input, state: this.state, changed: () => void this.events++ });
-    setHandler(poolView, () => viewOf(this.input, this.state, this.lastPlan), { description: 'What the pool knows, wants and last decided.' });
+    setHandler(poolView, () => viewOf(this.input, this.state, this.lastPlan), {
+      description: 'What the pool knows, wants and last decided.',
+    });
     setHandler(poolDocument, () => this.state.document ?? null, { description: 'The document as last accepted.' });
   }
 
