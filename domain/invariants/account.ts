@@ -106,13 +106,19 @@ export interface PoolAccount {
   roster?: number;
   /** Failures that hold back an image now, as the pool tells its users. */
   holds?: { image?: string; until: number; code: string }[];
+  /** Whether it drains now: it then promises neither standby nor an agent for a job that waits. */
+  draining?: boolean;
 }
 
 export interface Disturbance {
   at: number;
-  /** Such as `machineDeleted`, `machineStopped`, `machineEvicted`, `registrationRemoved`, `tagsAltered`, `buildCancelled`. */
+  /**
+   * Such as `machineDeleted`, `machineStopped`, `machineEvicted`, `registrationRemoved`, `tagsAltered`, `buildCancelled`;
+   * by operators, through this system: `agentPurged`, `agentPurgedByForce`, `agentDrained`, and `drainDeadline` at a
+   * deadline that cancels jobs.
+   */
   kind: string;
-  /** ARM id, agent name, build id or worker, as the kind has it; `any` where every machine may be meant. */
+  /** ARM id, agent name, pool, build id or worker, as the kind has it; `any` where every machine may be meant. */
   subject: string;
 }
 

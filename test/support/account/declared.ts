@@ -22,7 +22,8 @@ export function toldBy({
   totals,
   agents,
   holds,
-}: PoolView): Required<Pick<PoolAccount, 'totals' | 'roster' | 'holds'>> {
+  status,
+}: PoolView): Required<Pick<PoolAccount, 'totals' | 'roster' | 'holds' | 'draining'>> {
   const held = holds.map(({ image, until, code }) => ({ ...(image === undefined ? {} : { image }), until, code }));
-  return { totals, roster: agents.length, holds: held };
+  return { totals, roster: agents.length, holds: held, draining: status === 'Draining' };
 }
