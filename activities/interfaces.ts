@@ -92,6 +92,14 @@ export interface DevOpsActivities {
   removeAgentPool(input: CheckPoolInput): Promise<void>;
   /** Stops the server from giving the agent another job. Succeeds when the registration is gone. */
   disableAgent(input: { identity: AgentIdentity; registrationId: number }): Promise<void>;
+  /**
+   * Disables and deregisters an agent, and leaves its machine alone. `busy`: the server refused because a job runs on it,
+   * and nothing was changed. Succeeds when the registration is gone.
+   */
+  deregisterAgent(input: {
+    identity: AgentIdentity;
+    registrationId?: number;
+  }): Promise<{ outcome: 'deregistered' | 'busy' }>;
   /** Cancels the build of a job. Succeeds when it has already ended. */
   cancelBuild(input: { organizationUrl: string; projectId: string; buildId: number }): Promise<void>;
 }

@@ -127,11 +127,13 @@ export interface RosterEntry {
   /** Image name. */
   i: string;
   /** Phase. */
-  p: 'creating' | 'ready' | 'busy' | 'offline' | 'returning';
+  p: 'creating' | 'ready' | 'busy' | 'offline' | 'returning' | 'kept';
   /** Since, milliseconds since the epoch. */
   s: number;
   /** Set once it is done: it served its job or was told to return, so it never becomes ready again. */
   d?: 1;
+  /** Of a machine that is kept for inspection: until when, and why it failed. */
+  k?: { until: number; why: string };
 }
 
 /** Everything that a pool carries from run to run. */
@@ -187,7 +189,7 @@ export interface PoolView {
   specification?: PoolSpecification;
   specificationVersion: number;
   agentPoolId?: number;
-  agents: { name: string; image: string; phase: RosterEntry['p']; since: number }[];
+  agents: { name: string; image: string; phase: RosterEntry['p']; since: number; kept?: RosterEntry['k'] }[];
   queued: PoolObservation['queued'];
   assigned: number;
   running: number;
@@ -219,6 +221,16 @@ export interface AgentReport {
   /** The surfaced error, when it failed before it served. */
   failure?: { code: string; class: string; message: string; retryAfterMs: number };
   job?: LeaseOutcome;
+}
+
+/** Told by an agent to its pool when its machine is kept for inspection; its `AgentReport` follows when it is gone. */
+export interface AgentKept {
+  agent: string;
+  /** What was wrong. */
+  why: string;
+  /** Milliseconds since the epoch. */
+  until: number;
+  failure?: AgentReport['failure'];
 }
 
 /** How an agent's one lease ended, with its wait receipt. */

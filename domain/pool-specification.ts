@@ -53,5 +53,7 @@ export interface PoolSpecification {
   maximumConcurrency: number;
   standby: { count: number; counts: 'total' | 'idle' };
   images: ImageSpecification[];
+  /** How many failed machines are kept for inspection, and for how long; absent: none. */
+  retainedFailures?: { count: number; timeSpanMs: number };
   machine: MachineSpecification;
 }

@@ -12,7 +12,6 @@ import {
   workflowInfo,
 } from '@temporalio/workflow';
 import { agentState, type AgentFacets, type AgentState } from '../domain/agent-state.ts';
-import { failureWith } from '../domain/error-catalogue.ts';
 import type { FailureDetails } from '../domain/failure.ts';
 import type {
   AgentInput,
@@ -26,7 +25,8 @@ import type {
 import { organizationName, workflowIds } from '../domain/names.ts';
 import { devops, machines, priorities } from './activity-profiles.ts';
 import { JobCancellation } from './agent/job-cancellation.ts';
-import { failureDetails } from './failures.ts';
+import { isForInspection, keepForInspection, type Ending } from './agent/retention.ts';
+import { didNotConnect, failureDetails } from './failures.ts';
 import { lease } from './lease.ts';
 import { agentObserved, agentReported, agentView, retire } from './messages.ts';
 import { searchAttributes } from './search-attributes.ts';
@@ -56,7 +56,9 @@ async function live(life: AgentLife): Promise<AgentReport> {
   for (;;) {
     const next = await life.nextEvent();
     if (next.kind === 'job') job = await life.serve(next.job);
-    const why = next.kind === 'job' ? `served ${next.job.jobName}` : next.why;
+    let why = next.kind === 'job' ? `served ${next.job.jobName}` : next.why;
+    const ending = life.ending(job);
+    if (isForInspection(ending)) why = await keepForInspection(ending, why);
     if ((await life.giveBack(why)) === 'returned') break;
   }
   return await life.report(job);
@@ -242,6 +244,16 @@ class AgentLife {
     return outcome;
   }
 
+  ending(job: LeaseOutcome | undefined): Ending {
+    const { input, resourceId, registrationId, observation, failure } = this;
+    const retired = () => this.retireReason;
+    const show = (why: string, until: number) => {
+      this.deadline = until;
+      this.change({ registration: 'removed' }, why);
+    };
+    return { input, resourceId, registrationId, observation, job, failure, retired, show };
+  }
+
   /** Deregisters, deletes, verifies. `busy`: the server holds a job for it, so it goes on serving. */
   async giveBack(why: string): Promise<'returned' | 'busy'> {
     const { identity, specification, limits } = this.input;
@@ -384,9 +396,4 @@ class AgentLife {
       receipt: this.receipt,
     };
   }
-}
-
-function didNotConnect(agent: string, connectMs: number): FailureDetails {
-  const message = `${agent} did not connect to Azure DevOps within ${Math.round(connectMs / 60_000)} minutes.`;
-  return failureWith('AgentDidNotConnect', message);
 }

@@ -1,6 +1,7 @@
 import { defineQuery, defineSignal, defineUpdate } from '@temporalio/workflow';
 import type { AuditView } from '../domain/audit/report.ts';
 import type {
+  AgentKept,
   AgentObservation,
   AgentReport,
   AgentView,
@@ -44,6 +45,9 @@ export const purge = defineUpdate<PurgeAnswer, [PurgeRequest]>('purge');
 /** Makes no new machine, lets free agents return and jobs finish. Answers at once, with a forecast of the last job's end. */
 export const drain = defineUpdate<DrainAnswer, [DrainRequest]>('drain');
 
+/** Returns a machine that is kept for inspection. */
+export const release = defineUpdate<{ agent: string }, [{ agent: string }]>('release');
+
 /** Undoes a drain, also after its deadline. Changes nothing where the pool does not drain. */
 export const resume = defineUpdate<DrainAnswer, []>('resume');
 
@@ -56,6 +60,8 @@ export const poolDocument = defineQuery<unknown>('document');
 export const poolObserved = defineSignal<[PoolObservation]>(signalNames.poolObserved);
 
 export const agentReported = defineSignal<[AgentReport]>('agentReported');
+
+export const agentKept = defineSignal<[AgentKept]>('agentKept');
 
 export const agentObserved = defineSignal<[AgentObservation]>(signalNames.agentObserved);
 

@@ -127,7 +127,12 @@ class PoolLife {
     setHandler(deletePool, async () => this.delete(), {
       description: 'Return every agent after its job, remove the agent pool in Azure DevOps, then close.',
     });
-    this.verbs = new OperatorVerbs({ input, state: this.state, changed: () => void this.events++ });
+    this.verbs = new OperatorVerbs({
+      input,
+      state: this.state,
+      changed: () => void this.events++,
+      signalled: () => void this.signals++,
+    });
     setHandler(poolView, () => viewOf(this.input, this.state, this.lastPlan), {
       description: 'What the pool knows, wants and last decided.',
     });
@@ -182,6 +187,7 @@ class PoolLife {
     }
     await this.verbs.atDeadline();
     await this.planAndAct();
+    await this.verbs.releaseKept(this.lastPlan?.plan);
     if (this.state.status === 'Deleting' && this.state.roster.length === 0) await this.remove();
     describePool(this.state, this.lastPlan?.plan, limits.agent.leaseMs);
   }

@@ -5,10 +5,12 @@ import { setEnabled } from './agents.ts';
 import type { DevOpsConnections } from './connections.ts';
 import { nameTaken, organizationViolations } from './organization.ts';
 import { isStatusRefused } from './refusals.ts';
+import { createAgentRegistrar } from './registrar.ts';
 
 /** The quick activities on Azure DevOps. Each may run twice, also at the same time, with the effect of once. */
 export function createDevOpsActivities({ connections }: { connections: DevOpsConnections }): DevOpsActivities {
   const to = (url: string) => connections.to(url);
+  const registrar = createAgentRegistrar(connections);
   return {
     async checkOrganization(input) {
       const { name, organization } = input.specification;
@@ -36,6 +38,11 @@ export function createDevOpsActivities({ connections }: { connections: DevOpsCon
 
     async disableAgent({ identity: { organizationUrl, agentPoolId }, registrationId }) {
       await classified('Agents_Update', () => setEnabled(to(organizationUrl), agentPoolId, registrationId, false));
+    },
+
+    async deregisterAgent({ identity, registrationId }) {
+      const outcome = await registrar.deregister(identity, registrationId);
+      return { outcome: outcome === 'busy' ? 'busy' : 'deregistered' };
     },
 
     async cancelBuild({ organizationUrl, projectId, buildId }) {

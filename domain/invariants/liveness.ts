@@ -64,7 +64,12 @@ function standing(account: Account, pool: PoolAccount, open: ReadonlySet<string>
   // With jobs about, standby may be busy.
   if (unfinished || isHeld(pool, at)) return [];
   const wanted = pool.draining ? 0 : Math.min(document.standby, document.maximumConcurrency);
-  const agents = agentsOf(account, pool, open);
+  const kept = new Set((pool.kept ?? []).map((name) => `agent/${pool.name}/${name}`));
+  const mostKept = Math.max(0, ...pool.declared.map(({ retained }) => retained?.count ?? 0));
+  if (kept.size > mostKept) {
+    return [breach(pool.name, at, `${kept.size} failed machines are kept for inspection, at most ${mostKept}.`)];
+  }
+  const agents = agentsOf(account, pool, open).filter((agent) => !kept.has(agent.id));
   const ready = agents.filter(({ states }) => states.at(-1)?.state === 'Ready');
   if (ready.length < wanted) return [breach(pool.name, at, `${ready.length} agents stand by; ${wanted} are wanted.`)];
   if (agents.length > wanted) {

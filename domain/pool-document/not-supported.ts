@@ -247,14 +247,6 @@ export const notSupported: readonly NotSupported[] = [
     find: ({ document }) => found(document.properties.operatorProfile?.outbound, [...operatorProfile, 'outbound']),
   },
   {
-    property: 'properties.operatorProfile.retainedFailures',
-    refused: 'any value',
-    reason: 'Machines that failed are always removed yet. Remove it.',
-    with: ['properties.operatorProfile.retainedFailures.'],
-    find: ({ document }) =>
-      found(document.properties.operatorProfile?.retainedFailures, [...operatorProfile, 'retainedFailures']),
-  },
-  {
     property: 'properties.operatorProfile.retryLostJobs',
     refused: '`true`',
     reason: 'A job that lost its machine is not run again yet. Remove it.',

@@ -77,9 +77,14 @@ export function drainView(state: PoolState, now: number, leaseMs: number): Drain
   const since = state.roster.filter(({ p }) => p === 'busy').map(({ s }) => s);
   return {
     ...(state.drain ?? { since: now }),
-    agents: state.roster.length,
+    agents: agentsLeft(state),
     lastJob: forecastLastJob(state.durations ?? {}, since, now, leaseMs),
   };
+}
+
+/** Agents that a drain waits for: what is kept for inspection stays until it is released or its time is over. */
+export function agentsLeft({ roster }: PoolState): number {
+  return roster.filter(({ p }) => p !== 'kept').length;
 }
 
 /** The drain in one or two sentences, for people. */

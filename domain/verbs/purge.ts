@@ -12,9 +12,9 @@ export interface PurgeRequest {
 /**
  * What becomes of one purged agent. `goesNow`: no job is known to hold it; should one come in this very moment, the
  * agent finishes it first, unless force was asked for. `afterItsJob`: when its job has ended. `cancelled`: its job is
- * cancelled through Azure DevOps, then it goes.
+ * cancelled through Azure DevOps, then it goes. `kept`: its machine is kept for inspection, and stays without force.
  */
-export type PurgeOutcome = 'goesNow' | 'afterItsJob' | 'cancelled';
+export type PurgeOutcome = 'goesNow' | 'afterItsJob' | 'cancelled' | 'kept';
 
 /** Answer of `purge`. */
 export interface PurgeAnswer {
@@ -78,6 +78,18 @@ export function purgeOutcomes({ agents, force }: PurgeRequest, roster: readonly 
 }
 
 function outcomeOf(phase: RosterEntry['p'], force: boolean): PurgeOutcome {
+  if (phase === 'kept' && !force) return 'kept';
   if (phase !== 'busy') return 'goesNow';
   return force ? 'cancelled' : 'afterItsJob';
+}
+
+/** Everything that is wrong with the release of a kept machine. */
+export function releaseViolations({ agent }: { agent?: unknown }, roster: readonly RosterEntry[]): Violation[] {
+  if (typeof agent !== 'string') {
+    return [{ path: 'agent', rule: 'Required', message: 'Name the agent whose machine is kept.' }];
+  }
+  if (roster.some(({ n, k }) => n === agent && k !== undefined)) return [];
+  const value = agent.slice(0, 100);
+  const message = `The pool keeps no machine of an agent ${value} for inspection. \`odp agent list\` shows those that are kept.`;
+  return [{ path: 'agent', rule: 'NotAllowedValue', message, value }];
 }

@@ -1,7 +1,9 @@
 import { currentUpdateInfo, setHandler } from '@temporalio/workflow';
-import type { PoolInput, PoolState } from '../../domain/messages.ts';
-import { rememberUpdate } from '../../domain/pool-state.ts';
+import type { AgentKept, PoolInput, PoolState } from '../../domain/messages.ts';
+import type { Plan } from '../../domain/planning/types.ts';
+import { applyKept, rememberUpdate } from '../../domain/pool-state.ts';
 import {
+  agentsLeft,
   drainDeadline,
   drainOf,
   drainView,
@@ -9,10 +11,17 @@ import {
   type DrainAnswer,
   type DrainRequest,
 } from '../../domain/verbs/drain.ts';
-import { purgeOutcomes, purgeViolations, type PurgeAnswer, type PurgeRequest } from '../../domain/verbs/purge.ts';
+import {
+  purgeOutcomes,
+  purgeViolations,
+  releaseViolations,
+  type PurgeAnswer,
+  type PurgeRequest,
+} from '../../domain/verbs/purge.ts';
+import { keptToRelease } from '../../domain/verbs/retained.ts';
 import { armError, type Violation } from '../../domain/violation.ts';
 import { ownFailure } from '../failures.ts';
-import { drain, purge, resume } from '../messages.ts';
+import { agentKept, drain, purge, release, resume } from '../messages.ts';
 import { retireAgent } from './agents.ts';
 
 /** Signals that are under way at the same time; the server takes 2,000 of one workflow. */
@@ -24,10 +33,12 @@ export interface VerbsOf {
   readonly state: PoolState;
   /** The pool has something new to plan for. */
   changed(): void;
+  /** It got a signal. */
+  signalled(): void;
 }
 
 /**
- * What operators do to a pool that is there: purge, drain, resume. Each is an update with a validator that answers every
+ * What operators do to a pool that is there: purge, drain, resume, release. Each is an update with a validator that answers every
  * violation at once. One that is sent twice with the same id is done once, also when the pool continued as new between.
  */
 export class OperatorVerbs {
@@ -48,6 +59,19 @@ export class OperatorVerbs {
       validator: this.refusing('resume', () => []),
       description: 'Serve jobs again after a drain.',
     });
+    setHandler(release, (request) => this.release(request), {
+      validator: this.refusing('release', (request: { agent?: string }) => releaseViolations(request, state.roster)),
+      description: 'Return a machine that is kept for inspection.',
+    });
+    setHandler(agentKept, (kept) => this.kept(kept), {
+      description: 'An agent failed, and its machine is kept for inspection.',
+    });
+  }
+
+  /** Lets go what need not or must not be kept any longer. */
+  async releaseKept(plan: Plan | undefined): Promise<void> {
+    const releases = keptToRelease(this.pool.state, plan);
+    await Promise.all(releases.map(({ agent, reason }) => this.sendOne(agent, reason, false)));
   }
 
   /** When the deadline of a drain comes; milliseconds since the epoch, `Infinity` when none does. */
@@ -59,7 +83,7 @@ export class OperatorVerbs {
   async atDeadline(): Promise<void> {
     const { state } = this.pool;
     if (Date.now() < this.deadline() || !state.drain) return;
-    state.drain.leftAtDeadline = state.roster.length;
+    state.drain.leftAtDeadline = agentsLeft(state);
     this.pool.changed();
     if (state.drain.cancelAtDeadline) await this.send(names(state), 'the deadline of the drain has come', true);
   }
@@ -74,7 +98,7 @@ export class OperatorVerbs {
     const agents = purgeOutcomes(request, state.roster);
     this.remember();
     await this.send(
-      agents.map(({ agent }) => agent),
+      agents.filter(({ outcome }) => outcome !== 'kept').map(({ agent }) => agent),
       request.force ? 'an operator purged it, with force' : 'an operator purged it',
       request.force === true,
     );
@@ -99,6 +123,20 @@ export class OperatorVerbs {
       if (state.status === 'Draining') state.status = 'Succeeded';
     }
     return this.standing();
+  }
+
+  private async release({ agent }: { agent: string }): Promise<{ agent: string }> {
+    if (!this.isRepeated()) {
+      this.remember();
+      await this.send([agent], 'an operator released it', false);
+    }
+    return { agent };
+  }
+
+  private kept(kept: AgentKept): void {
+    this.pool.signalled();
+    // An agent that the pool does not know returns with the next look at visibility, as any stray.
+    if (applyKept(this.pool.state, kept, Date.now())) this.pool.changed();
   }
 
   private standing(): DrainAnswer {
@@ -161,7 +199,7 @@ export class OperatorVerbs {
 }
 
 function names({ roster }: PoolState): string[] {
-  return roster.map(({ n }) => n);
+  return roster.filter(({ p }) => p !== 'kept').map(({ n }) => n);
 }
 
 function isObject(value: unknown): boolean {

@@ -93,6 +93,7 @@ const outcomes: Record<PurgeAnswer['agents'][number]['outcome'], string> = {
   goesNow: 'goes now',
   afterItsJob: 'after its job',
   cancelled: 'cancelled',
+  kept: 'stays: kept for inspection',
 };
 
 /** The table of `odp pool purge`. */

@@ -180,14 +180,22 @@ export function showLines(view: PoolDetails, now: number, style: Style): string[
       view.agents,
       style,
     ),
+    ...view.agents.flatMap(({ name, kept }) =>
+      kept ? [`${name} is kept for inspection until ${moment(kept.until)}: ${kept.why}`] : [],
+    ),
   ];
 }
 
 function phaseMeaning(phase: PoolDetails['agents'][number]['phase']) {
   return meaningOf(
-    { creating: 'provisioning', ready: 'ready', busy: 'allocated', offline: 'notReady', returning: 'pendingReturn' }[
-      phase
-    ],
+    {
+      creating: 'provisioning',
+      ready: 'ready',
+      busy: 'allocated',
+      offline: 'notReady',
+      returning: 'pendingReturn',
+      kept: 'failed',
+    }[phase],
   );
 }
 

@@ -25,6 +25,8 @@ export interface PoolShape {
   /** Indices of the images, the first one serves jobs that name none. */
   images: number[];
   size: string;
+  /** Failed machines that are kept for inspection, for so many minutes. */
+  retained?: { count: number; minutes: number };
   /** Share of standby of each image; absent: equal shares. */
   buffers?: number[];
 }
@@ -43,6 +45,7 @@ export function drawShape(draw: Draw, name: string): PoolShape {
     images: chosen,
     size: draw.pick(sizes),
     ...(count === 2 && draw.happens(0.5) ? { buffers: [share, 100 - share] } : {}),
+    ...(draw.happens(0.25) ? { retained: { count: draw.whole(1, 3), minutes: draw.whole(1, 20) } } : {}),
   };
 }
 
@@ -57,6 +60,7 @@ export function documentOf(shape: PoolShape): object {
         kind: 'AzureDevOps',
         organizations: [{ url: place.organizationUrl, projects: [place.project] }],
       },
+      ...(shape.retained === undefined ? {} : { operatorProfile: { retainedFailures: retainedOf(shape.retained) } }),
       agentProfile: {
         kind: 'Stateless',
         ...(shape.standby === 0
@@ -76,6 +80,10 @@ export function documentOf(shape: PoolShape): object {
       },
     },
   };
+}
+
+function retainedOf({ count, minutes }: NonNullable<PoolShape['retained']>) {
+  return { count, timeSpan: `0.00:${String(minutes).padStart(2, '0')}:00` };
 }
 
 /** Every value of the demand `ImageOverride` that the shape serves. */

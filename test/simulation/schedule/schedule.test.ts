@@ -161,6 +161,7 @@ describe('among the first 200 seeds', () => {
   test.each<[string, (schedule: Schedule) => boolean]>([
     ['a refused document', ({ verbs }) => verbs.some((verb) => verb.kind === 'apply' && verb.refused)],
     ['a pool that is deleted and declared again', ({ verbs }) => declaredAgain(verbs)],
+    ['a pool that keeps failed machines', ({ pools }) => JSON.stringify(pools).includes('retainedFailures')],
     ['a forced purge', ({ verbs }) => verbs.some((verb) => verb.kind === 'purge' && verb.force)],
     ['a drain that cancels', ({ verbs }) => verbs.some((verb) => verb.kind === 'drain' && verb.cancelAtDeadline)],
     ['two pools', ({ pools }) => pools.length === 2],
