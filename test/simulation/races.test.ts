@@ -3,7 +3,7 @@ import { currentCommit } from './report/commit.ts';
 import { failureText } from './report/failure.ts';
 import { createRunner, type Runner } from './report/runner.ts';
 import { unfairness } from './schedule/fairness.ts';
-import { stormOf, stormVerbs } from './schedule/races.ts';
+import { stormOf, type stormVerbs } from './schedule/races.ts';
 
 /**
  * Jobs that reach an agent in every moment between its being idle and its machine's deletion, while operators purge,
