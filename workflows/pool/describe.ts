@@ -10,8 +10,8 @@ export function describePool(state: PoolState, plan: Plan | undefined, leaseMs: 
   const queued = state.queued.reduce((sum, { count: jobs }) => sum + jobs, 0);
   const reasons = [
     ...(draining === undefined ? [] : [`- draining: ${drainSentence(draining)}`]),
-    ...state.roster.flatMap(({ n, k }) =>
-      k ? [`- ${n} is kept for inspection until ${new Date(k.until).toISOString()}: ${k.why}`] : [],
+    ...state.roster.flatMap(({ n, p, k }) =>
+      k && p === 'kept' ? [`- ${n} is kept for inspection until ${new Date(k.until).toISOString()}: ${k.why}`] : [],
     ),
     ...(plan?.commands ?? []).map((command) => `- ${command.kind}: ${command.reason.message}`),
     ...(plan?.remarks ?? []).map((remark) => `- ${remark.image ? `${remark.image}: ` : ''}${remark.message}`),

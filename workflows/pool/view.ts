@@ -20,7 +20,7 @@ export function viewOf(
       image: i,
       phase: p,
       since: s,
-      ...(k ? { kept: k } : {}),
+      ...(k && p === 'kept' ? { kept: k } : {}),
     })),
     queued: state.queued,
     assigned: state.assigned,
