@@ -108,6 +108,14 @@ export interface DevOpsActivities {
   removeAgentPool(input: CheckPoolInput): Promise<void>;
   /** Stops the server from giving the agent another job. Succeeds when the registration is gone. */
   disableAgent(input: { identity: AgentIdentity; registrationId: number }): Promise<void>;
+  /**
+   * Disables and deregisters an agent, and leaves its machine alone. `busy`: the server refused because a job runs on it,
+   * and nothing was changed. Succeeds when the registration is gone.
+   */
+  deregisterAgent(input: {
+    identity: AgentIdentity;
+    registrationId?: number;
+  }): Promise<{ outcome: 'deregistered' | 'busy' }>;
   /** Cancels the build of a job. Succeeds when it has already ended. */
   cancelBuild(input: BuildReference): Promise<void>;
   /** Puts a tag on a build, where its people see it. A tag that is there already stays; a build that is gone gets none. */

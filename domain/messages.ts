@@ -6,6 +6,8 @@ import type { Place, Placement } from './placement/place.ts';
 import type { Command, Hold, Remark } from './planning/types.ts';
 import type { PoolSpecification } from './pool-specification.ts';
 import type { LegPercentiles, WaitSketch } from './wait-sketch.ts';
+import type { DrainState, DrainView } from './verbs/drain.ts';
+import type { JobDurations } from './verbs/job-durations.ts';
 
 /**
  * What travels between workflows, the observer and clients. Payload types only: the Temporal definitions are in
@@ -147,13 +149,15 @@ export interface RosterEntry {
   /** Image name. */
   i: string;
   /** Phase. */
-  p: 'creating' | 'ready' | 'busy' | 'offline' | 'returning';
+  p: 'creating' | 'ready' | 'busy' | 'offline' | 'returning' | 'kept';
   /** Since, milliseconds since the epoch. */
   s: number;
   /** Set once it is done: it served its job or was told to return, so it never becomes ready again. */
   d?: 1;
   /** Set once its place refused it: the report of its end tells nothing new. */
   x?: 1;
+  /** Of a machine that is kept for inspection: until when, and why it failed. */
+  k?: { until: number; why: string };
 }
 
 /** Everything that a pool carries from run to run. */
@@ -190,6 +194,10 @@ export interface PoolState {
   totals: PoolTotals;
   /** How long its jobs waited, leg by leg; absent before the first one, and in states from before it was kept. */
   waits?: WaitSketch;
+  /** How long jobs held their agents so far. */
+  durations?: JobDurations;
+  /** The drain under way. */
+  drain?: DrainState;
   /** Ids of the last updates, so that a repeated one is answered, not done twice, also after continue-as-new. */
   recentUpdateIds: string[];
 }
@@ -211,7 +219,7 @@ export interface PoolView {
   specification?: PoolSpecification;
   specificationVersion: number;
   agentPoolId?: number;
-  agents: { name: string; image: string; phase: RosterEntry['p']; since: number }[];
+  agents: { name: string; image: string; phase: RosterEntry['p']; since: number; kept?: RosterEntry['k'] }[];
   queued: PoolObservation['queued'];
   assigned: number;
   running: number;
@@ -222,6 +230,8 @@ export interface PoolView {
   totals: PoolTotals;
   /** How long its jobs waited, leg by leg and in all. */
   waits?: LegPercentiles[];
+  /** Present while it drains. */
+  drain?: DrainView;
   lastPlan?: { at: number; commands: Command[]; remarks: Remark[]; nextAt?: number };
 }
 
@@ -259,6 +269,16 @@ export interface AgentReport {
   /** Where the machine was to be made, when that failed. */
   placement?: Placement;
   job?: LeaseOutcome;
+}
+
+/** Told by an agent to its pool when its machine is kept for inspection; its `AgentReport` follows when it is gone. */
+export interface AgentKept {
+  agent: string;
+  /** What was wrong. */
+  why: string;
+  /** Milliseconds since the epoch. */
+  until: number;
+  failure?: AgentReport['failure'];
 }
 
 /** How an agent's one lease ended, with its wait receipt. */

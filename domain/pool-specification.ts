@@ -93,6 +93,8 @@ export interface PoolSpecification {
   maximumConcurrency: number;
   standby: { count: number; counts: 'total' | 'idle' };
   images: ImageSpecification[];
+  /** How many failed machines are kept for inspection, and for how long; absent: none. */
+  retainedFailures?: { count: number; timeSpanMs: number };
   machine: MachineSpecification;
   /** Absent: every machine is where `machine` says, of its size and regular. */
   placement?: PlacementSpecification;

@@ -1,7 +1,8 @@
-import type { AgentReport, PoolObservation, PoolState, RosterEntry } from './messages.ts';
+import type { AgentKept, AgentReport, PoolObservation, PoolState, RosterEntry, WaitReceipt } from './messages.ts';
 import { placementHolds, takeRefusal } from './placement/pool-placement.ts';
-import type { PlanningInput } from './planning/types.ts';
+import type { AgentPhase, PlanningInput } from './planning/types.ts';
 import type { PoolSpecification } from './pool-specification.ts';
+import { withDuration } from './verbs/job-durations.ts';
 import { withWait } from './wait-sketch.ts';
 import { waitLegs } from './wait.ts';
 
@@ -62,7 +63,8 @@ export function applyObservation(state: PoolState, observation: PoolObservation)
   state.running = observation.running;
   for (const { name, standing } of observation.agents) {
     const entry = state.roster.find(({ n }) => n === name);
-    if (!entry) continue;
+    // What is kept for inspection is deregistered: whatever a list still shows of it means nothing.
+    if (!entry || entry.p === 'kept') continue;
     const phase = phaseAfter(entry, standing);
     if (phase === entry.p) continue;
     if (entry.p === 'creating') state.boots = { ...state.boots, [entry.i]: observation.at - entry.s };
@@ -136,21 +138,48 @@ export function applyReport(state: PoolState, report: AgentReport, now: number, 
       state.totals.waitedMs += startedAt - queuedAt;
       state.waits = withWait(state.waits, waitLegs(report.job.receipt), startedAt - queuedAt);
     }
+    const held = heldMs(report.job.receipt);
+    if (held !== undefined) state.durations = withDuration(state.durations ?? {}, held);
   }
   if (report.outcome === 'returned' || !report.failure) {
     state.totals.returned += 1;
     return;
   }
   state.totals.failed += 1;
-  if (entry.x || takeRefusal(state, report, entry.i, now, placeClosedMs)) return;
-  const failures = (state.failures[entry.i] ?? 0) + 1;
-  state.failures[entry.i] = failures;
-  const ceiling = report.failure.retryAfterMs > 0 ? report.failure.retryAfterMs : holdMaxMs;
+  // A machine that was kept told of its failure when that happened.
+  if (entry.x || entry.k || takeRefusal(state, report, entry.i, now, placeClosedMs)) return;
+  holdBack(state, entry.i, report.failure, now);
+}
+
+/** Notes that an agent's machine is kept for inspection. Answers whether the pool knows the agent. */
+export function applyKept(state: PoolState, { agent, why, until, failure }: AgentKept, now: number): boolean {
+  const entry = state.roster.find(({ n }) => n === agent);
+  if (!entry) return false;
+  if (entry.k) return true;
+  entry.p = 'kept';
+  entry.s = now;
+  entry.d = 1;
+  entry.k = { until, why };
+  if (failure) holdBack(state, entry.i, failure, now);
+  return true;
+}
+
+/** After a failure nothing is created of the image for a while, the longer the more failures came in a row. */
+function holdBack(state: PoolState, image: string, failure: NonNullable<AgentReport['failure']>, now: number): void {
+  const failures = (state.failures[image] ?? 0) + 1;
+  state.failures[image] = failures;
+  const ceiling = failure.retryAfterMs > 0 ? failure.retryAfterMs : holdMaxMs;
   const hold = Math.min(ceiling, firstHoldMs * 2 ** Math.min(failures - 1, 20));
   state.holds = [
-    ...state.holds.filter(({ image }) => image !== entry.i),
-    { image: entry.i, until: now + hold, code: report.failure.code, message: report.failure.message },
+    ...state.holds.filter((one) => one.image !== image),
+    { image, until: now + hold, code: failure.code, message: failure.message },
   ];
+}
+
+/** How long a job held its agent, which is longer than it ran: a drain waits for all of it. */
+function heldMs({ assignedAt, startedAt, finishedAt }: WaitReceipt): number | undefined {
+  const from = assignedAt ?? startedAt;
+  return from === undefined || finishedAt === undefined ? undefined : Math.max(0, finishedAt - from);
 }
 
 /**
@@ -196,12 +225,22 @@ export function planningInput(
     agents: state.roster.map(({ n, i, p, s }) => ({
       name: n,
       image: i,
-      phase: p === 'creating' && now - s > patience(state, i, overdueMs) ? 'offline' : p,
+      phase: planningPhase(p, now - s > patience(state, i, overdueMs)),
       since: s,
     })),
     holds: [...state.holds.filter(({ until }) => until > now), ...placementHolds({ ...state, specification }, now)],
     closing: state.status === 'Deleting' || state.status === 'Draining',
+    ...(state.status === 'Draining' ? { draining: true } : {}),
   };
+}
+
+/**
+ * A late agent holds its place and is not waited for. So does a machine that is kept for inspection, which planning must
+ * neither count on nor retire.
+ */
+function planningPhase(phase: RosterEntry['p'], late: boolean): AgentPhase {
+  if (phase === 'kept') return 'returning';
+  return phase === 'creating' && late ? 'offline' : phase;
 }
 
 /** When the next agent in creation becomes overdue, in milliseconds since the epoch; `Infinity` when none will. */

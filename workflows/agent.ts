@@ -24,10 +24,11 @@ import type {
 } from '../domain/messages.ts';
 import { organizationName, workflowIds } from '../domain/names.ts';
 import { devops, machines, priorities } from './activity-profiles.ts';
-import { failureReport, machineOf, placementOf, tellRefusal, whyOf } from './agent/placement.ts';
-import { didNotConnect } from './agent/failures.ts';
+import { JobCancellation } from './agent/job-cancellation.ts';
 import { MachineWatch } from './agent/machine-watch.ts';
-import { failureDetails } from './failures.ts';
+import { failureReport, machineOf, placementOf, tellRefusal, whyOf } from './agent/placement.ts';
+import { isForInspection, keepForInspection, type Ending } from './agent/retention.ts';
+import { didNotConnect, failureDetails } from './failures.ts';
 import { lease } from './lease.ts';
 import { agentObserved, agentReported, agentView, retire } from './messages.ts';
 import { searchAttributes } from './search-attributes.ts';
@@ -57,7 +58,9 @@ async function live(life: AgentLife): Promise<AgentReport> {
   for (;;) {
     const next = await life.nextEvent();
     if (next.kind === 'job') job = await life.serve(next.job);
-    const why = next.kind === 'job' ? `served ${next.job.jobName}` : next.why;
+    let why = next.kind === 'job' ? `served ${next.job.jobName}` : next.why;
+    const ending = life.ending(job);
+    if (isForInspection(ending)) why = await keepForInspection(ending, why);
     if ((await life.giveBack(why)) === 'returned') break;
   }
   return await life.report(job);
@@ -82,6 +85,7 @@ class AgentLife {
   private offlineSince: number | undefined;
   private readonly watch: MachineWatch;
   private retireReason: string | undefined;
+  private readonly cancellation = new JobCancellation();
   /** Every job that was ever seen on this agent, the oldest first, as last told. */
   private jobs: ObservedJob[] = [];
   private readonly served: number[] = [];
@@ -102,16 +106,17 @@ class AgentLife {
     setHandler(agentObserved, (observation) => this.observe(observation), {
       description: 'What Azure DevOps shows of this agent.',
     });
-    setHandler(retire, ({ reason }) => this.ask(reason), {
-      description: 'Return the machine; a running job is finished first.',
+    setHandler(retire, ({ reason, force }) => this.ask(reason, force), {
+      description: 'Return the machine; a running job is finished first, or with force cancelled.',
     });
     setHandler(agentView, () => this.view(), { description: 'State, since when, why, and what is next.' });
     this.describe();
   }
 
-  /** Asks it to return, as soon as no job holds it. */
-  ask(reason: string): void {
+  /** Asks it to return, as soon as no job holds it; with force its job is cancelled. */
+  ask(reason: string, force = false): void {
     this.retireReason ??= reason;
+    if (force) this.cancellation.ask(reason);
   }
 
   /**
@@ -187,7 +192,8 @@ class AgentLife {
     if (this.failure) return this.failure.message;
     if (this.observation?.missing) return 'its registration is gone from Azure DevOps';
     if (this.facets.registration === 'disabled') return 'it served its job';
-    return (this.facets.compute === 'running' ? this.watch.taken() : undefined) ?? this.retireReason;
+    const taken = this.facets.compute === 'running' ? this.watch.taken() : undefined;
+    return taken ?? this.retireReason ?? this.cancellation.reason;
   }
 
   /** How long the agent may stay as it is, and what it means when that time is over. */
@@ -238,6 +244,7 @@ class AgentLife {
           { key: searchAttributes.vmSize, value: this.machine.vmSize },
         ],
       });
+      this.cancellation.began(handle);
       outcome = await handle.result();
     } catch (error) {
       // A lease that exists already belongs to another agent's life; the server then decides what this one still holds.
@@ -246,6 +253,16 @@ class AgentLife {
     await disabling;
     this.change({ lease: 'none' }, `${job.jobName} ended: ${outcome?.result ?? outcome?.outcome ?? 'unknown'}`);
     return outcome;
+  }
+
+  ending(job: LeaseOutcome | undefined): Ending {
+    const { input, resourceId, registrationId, observation, failure } = this;
+    const retired = () => this.retireReason;
+    const show = (why: string, until: number) => {
+      this.deadline = until;
+      this.change({ registration: 'removed' }, why);
+    };
+    return { input, resourceId, registrationId, observation, job, failure, retired, show };
   }
 
   /** Deregisters, deletes, verifies. `busy`: the server holds a job for it, so it goes on serving. */
@@ -384,15 +401,4 @@ class AgentLife {
       ...placementOf(this.input),
     };
   }
-}
-
-/** Search attributes that the pool sets when it starts an agent. */
-export function agentSearchAttributes(input: AgentInput) {
-  return [
-    { key: searchAttributes.poolName, value: input.identity.pool },
-    { key: searchAttributes.organization, value: organizationName(input.identity.organizationUrl) },
-    { key: searchAttributes.agentState, value: 'Provisioning' },
-    { key: searchAttributes.agentImage, value: input.image },
-    { key: searchAttributes.vmSize, value: machineOf(input).vmSize },
-  ];
 }

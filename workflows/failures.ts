@@ -38,6 +38,12 @@ export function ownFailure(code: OwnErrorCode, message: string, more: object = {
   });
 }
 
+/** A machine was created, and its agent was not online in time. */
+export function didNotConnect(agent: string, connectMs: number): FailureDetails {
+  const message = `${agent} did not connect to Azure DevOps within ${Math.round(connectMs / 60_000)} minutes.`;
+  return failureWith('AgentDidNotConnect', message);
+}
+
 function unexpected(name: string, message: string): FailureDetails {
   return failureWith('Unexpected', `${name}: ${message}`);
 }

@@ -4,7 +4,7 @@ import type { JobObservation, LeaseInput, LeaseOutcome, LeaseView, ObservedJob }
 import { devops } from './activity-profiles.ts';
 import { failureDetails } from './failures.ts';
 import { JobOwner } from './lease/owner.ts';
-import { jobObserved, leaseView } from './messages.ts';
+import { cancelJob, jobObserved, leaseView } from './messages.ts';
 import { searchAttributes } from './search-attributes.ts';
 
 /** After Azure DevOps refused for a reason that only an operator can mend, how long until we ask again. */
@@ -13,8 +13,9 @@ const refusedRetryMs = 300_000;
 /**
  * One job request on one agent. Its id, `lease/<organisation>/<request>`, makes a second lease of the same request
  * impossible. It ends when Azure DevOps reports the job finished, which it also does for the job of a lost agent, or when
- * its time is up (the build is then cancelled). Nobody's word but the server's ends a job: an agent that is silent while
- * its lock holds may come back. It never continues as new: a job brings a handful of events, and at most three timers.
+ * its time is up or somebody asks for that (the build is then cancelled). Nobody's word but the server's ends a job: an
+ * agent that is silent while its lock holds may come back. It never continues as new: a job brings a handful of events,
+ * and at most three timers.
  */
 export async function lease(input: LeaseInput): Promise<LeaseOutcome> {
   return await new LeaseLife(input).live();
@@ -28,6 +29,8 @@ class LeaseLife {
   private sequence = 0;
   /** Of the agent, as last told; kept when the job ends, for that is then why. */
   private silent: JobObservation['silent'];
+  /** Why somebody wants the job cancelled. */
+  private unwanted: string | undefined;
 
   constructor(input: LeaseInput) {
     this.input = input;
@@ -36,6 +39,9 @@ class LeaseLife {
     this.expiresAt = Date.now() + input.limits.leaseMs;
     setHandler(jobObserved, (observation) => this.observe(observation), {
       description: 'What Azure DevOps shows of this job, and Azure of the machine of a silent agent.',
+    });
+    setHandler(cancelJob, ({ reason }) => void (this.unwanted ??= reason), {
+      description: 'Cancel the job through Azure DevOps, before its time is up.',
     });
     setHandler(leaseView, () => this.view(), { description: 'How far the job is, with its wait receipt.' });
     this.describe();
@@ -62,30 +68,34 @@ class LeaseLife {
   /** Waits for the end of the job; cancels its build when its time is up. */
   private async untilOver(): Promise<Pick<LeaseOutcome, 'outcome' | 'reason'>> {
     const { limits, identity } = this.input;
-    if (await this.endsInTime()) return this.ending();
-    log.warn('lease expired, cancelling the build', { requestId: this.job.requestId, buildId: this.job.buildId });
-    await cancelBuild(identity.organizationUrl, this.job, () => this.over());
-    this.owner.tellExpired();
+    const inTime = await this.endsInTime();
+    if (this.over()) return this.ending();
+    const why = inTime ? (this.unwanted ?? '') : 'its lease expired';
+    log.warn('cancelling the build of a job', { requestId: this.job.requestId, buildId: this.job.buildId, why });
+    await cancelBuild(identity.organizationUrl, this.job, () => this.over(), why);
+    if (!inTime) this.owner.tellExpired();
     await condition(() => this.over(), limits.leaseEndMs, { summary: 'wait for the cancelled job to end' });
-    return { outcome: 'expired', reason: 'it ran as long as a job may' };
+    if (!inTime) return { outcome: 'expired', reason: 'it ran as long as a job may' };
+    return this.over() ? this.ending() : { outcome: 'cancelled', reason: why };
   }
 
-  /** Answers whether the job ended within its time, and tells its people meanwhile what they must know. */
+  /** Answers whether the job ended, or somebody wants it to, within its time; tells its people meanwhile what they must know. */
   private async endsInTime(): Promise<boolean> {
     const { limits, notes } = this.input;
     const summary = `longest life of the lease of ${this.job.jobName}`;
-    if (!notes) return await condition(() => this.over(), limits.leaseMs, { summary });
+    const ending = () => this.over() || this.unwanted !== undefined;
+    if (!notes) return await condition(ending, limits.leaseMs, { summary });
     const warnings = [limits.leaseWarningMs, limits.leaseLastWarningMs].filter((ms) => ms < limits.leaseMs);
     let lossTold = false;
     for (;;) {
       const [leftMs] = warnings;
       const at = this.expiresAt - (leftMs ?? 0);
       const woken = await condition(
-        () => this.over() || (!lossTold && this.taken() !== undefined),
+        () => ending() || (!lossTold && this.taken() !== undefined),
         Math.max(1, at - Date.now()),
         { summary: leftMs === undefined ? summary : `warn the people of ${this.job.jobName}` },
       );
-      if (this.over()) return true;
+      if (ending()) return true;
       if (woken) {
         lossTold = true;
         this.owner.tellLost(this.taken() ?? '');
@@ -162,21 +172,19 @@ class LeaseLife {
   }
 }
 
-/** Cancels the job's build. Whatever refuses that is tried again: nobody else ends a job whose time is up. */
-async function cancelBuild(organizationUrl: string, job: ObservedJob, over: () => boolean): Promise<void> {
+/** Cancels the job's build. Whatever refuses that is tried again: nobody else ends a job that must end. */
+async function cancelBuild(organizationUrl: string, job: ObservedJob, over: () => boolean, why: string): Promise<void> {
   const { buildId, projectId, requestId } = job;
   while (!over()) {
     try {
-      await devops.cancelBuild.executeWithOptions({ summary: `cancel build ${buildId}: its lease expired` }, [
+      await devops.cancelBuild.executeWithOptions({ summary: `cancel build ${buildId}: ${why}` }, [
         { organizationUrl, projectId, buildId },
       ]);
       return;
     } catch (error) {
       const failure = failureDetails(error);
-      log.error('the build of an expired lease could not be cancelled', { requestId, buildId, code: failure.code });
-      setCurrentDetails(
-        `Its lease expired, and build ${buildId} could not be cancelled: ${failure.message} ${failure.hint}`,
-      );
+      log.error('the build of a lease could not be cancelled', { requestId, buildId, code: failure.code });
+      setCurrentDetails(`Build ${buildId} could not be cancelled (${why}): ${failure.message} ${failure.hint}`);
       await condition(over, refusedRetryMs, { summary: `cancel again after ${failure.code}` });
     }
   }

@@ -1,6 +1,7 @@
 import { defineQuery, defineSignal, defineUpdate } from '@temporalio/workflow';
 import type { AuditView } from '../domain/audit/report.ts';
 import type {
+  AgentKept,
   AgentObservation,
   AgentReport,
   AgentView,
@@ -12,6 +13,8 @@ import type {
   WatchedPool,
 } from '../domain/messages.ts';
 import { signalNames } from '../domain/messages.ts';
+import type { DrainAnswer, DrainRequest } from '../domain/verbs/drain.ts';
+import type { PurgeAnswer, PurgeRequest } from '../domain/verbs/purge.ts';
 
 /**
  * Every message that a workflow takes. Operator verbs are updates, machine events are signals, reads are queries.
@@ -33,6 +36,21 @@ export const apply = defineUpdate<ApplyResult, [{ document: unknown }]>('apply')
 /** Returns every agent after its job, removes the agent pool, then closes the workflow. Answers when deletion has begun. */
 export const deletePool = defineUpdate<{ status: PoolState['status'] }, []>('delete');
 
+/**
+ * Returns agents of the pool: after their jobs, or with force over cancelled jobs. Answers what becomes of each. Fails
+ * with `InvalidRequest`, whose details name every unknown agent, before anything is done.
+ */
+export const purge = defineUpdate<PurgeAnswer, [PurgeRequest]>('purge');
+
+/** Makes no new machine, lets free agents return and jobs finish. Answers at once, with a forecast of the last job's end. */
+export const drain = defineUpdate<DrainAnswer, [DrainRequest]>('drain');
+
+/** Returns a machine that is kept for inspection. */
+export const release = defineUpdate<{ agent: string }, [{ agent: string }]>('release');
+
+/** Undoes a drain, also after its deadline. Changes nothing where the pool does not drain. */
+export const resume = defineUpdate<DrainAnswer, []>('resume');
+
 /** What the pool knows, wants and last decided. */
 export const poolView = defineQuery<PoolView>('view');
 
@@ -45,13 +63,17 @@ export const agentReported = defineSignal<[AgentReport]>('agentReported');
 
 /** Told by an agent of a pool with several places as soon as Azure refused its machine, so that the pool goes on elsewhere. */
 export const placeRefused = defineSignal<[AgentReport]>('placeRefused');
+export const agentKept = defineSignal<[AgentKept]>('agentKept');
 
 export const agentObserved = defineSignal<[AgentObservation]>(signalNames.agentObserved);
 
-/** Asks an agent to return its machine; a job that it runs is finished first. */
-export const retire = defineSignal<[{ reason: string }]>('retire');
+/** Asks an agent to return its machine; a job that it runs is finished first, or with `force` cancelled first. */
+export const retire = defineSignal<[{ reason: string; force?: true }]>('retire');
 
 export const agentView = defineQuery<AgentView>('view');
+
+/** Asks a lease to cancel its job through Azure DevOps, before its time is up. */
+export const cancelJob = defineSignal<[{ reason: string }]>('cancelJob');
 
 export const jobObserved = defineSignal<[JobObservation]>(signalNames.jobObserved);
 

@@ -12,9 +12,9 @@ import {
   uuid4,
   workflowInfo,
 } from '@temporalio/workflow';
-import type { AgentInput, PoolInput, PoolState, PoolView } from '../domain/messages.ts';
+import type { AgentInput, PoolInput, PoolState } from '../domain/messages.ts';
 import { agentName, generationOf, organizationName } from '../domain/names.ts';
-import { placementHolds, placementView, takePlace } from '../domain/placement/pool-placement.ts';
+import { takePlace } from '../domain/placement/pool-placement.ts';
 import { planCapacity } from '../domain/planning/plan-capacity.ts';
 import type { Command, Plan } from '../domain/planning/types.ts';
 import type { PoolSpecification } from '../domain/pool-specification.ts';
@@ -35,6 +35,8 @@ import { acceptDocument } from './pool/accept-document.ts';
 import { retireAgent, startAgent } from './pool/agents.ts';
 import { describePool } from './pool/describe.ts';
 import { handleReports } from './pool/reports.ts';
+import { OperatorVerbs } from './pool/verbs.ts';
+import { viewOf } from './pool/view.ts';
 import { watched } from './pool/watched.ts';
 import { searchAttributes } from './search-attributes.ts';
 
@@ -78,6 +80,7 @@ class PoolLife {
   gone = false;
 
   private readonly input: PoolInput;
+  private readonly verbs: OperatorVerbs;
   private events = 0;
   private planned = -1;
   private signals = 0;
@@ -114,7 +117,15 @@ class PoolLife {
     setHandler(deletePool, async () => this.delete(), {
       description: 'Return every agent after its job, remove the agent pool in Azure DevOps, then close.',
     });
-    setHandler(poolView, () => this.view(), { description: 'What the pool knows, wants and last decided.' });
+    this.verbs = new OperatorVerbs({
+      input,
+      state: this.state,
+      changed: () => void this.events++,
+      signalled: () => void this.signals++,
+    });
+    setHandler(poolView, () => viewOf(this.input, this.state, this.lastPlan), {
+      description: 'What the pool knows, wants and last decided.',
+    });
     setHandler(poolDocument, () => this.state.document ?? null, { description: 'The document as last accepted.' });
   }
 
@@ -153,7 +164,7 @@ class PoolLife {
   /** Waits for something to happen, then plans and acts. */
   async turn(): Promise<void> {
     const { limits } = this.input;
-    const wakeAt = Math.min(this.reconcileAt, this.nextPlanAt ?? Infinity);
+    const wakeAt = Math.min(this.reconcileAt, this.nextPlanAt ?? Infinity, this.verbs.deadline());
     const wait = Math.max(1, wakeAt - Date.now());
     if (this.events === this.planned && wakeAt > Date.now()) {
       await condition(() => this.events !== this.planned || this.shouldContinueAsNew(), wait, {
@@ -164,9 +175,11 @@ class PoolLife {
       await this.reconcile();
       this.reconcileAt = Date.now() + limits.pool.reconcileMs;
     }
+    await this.verbs.atDeadline();
     await this.planAndAct();
+    await this.verbs.releaseKept(this.lastPlan?.plan);
     if (this.state.status === 'Deleting' && this.state.roster.length === 0) await this.remove();
-    describePool(this.state, this.lastPlan?.plan);
+    describePool(this.state, this.lastPlan?.plan, limits.agent.leaseMs);
   }
 
   shouldContinueAsNew(): boolean {
@@ -333,6 +346,7 @@ class PoolLife {
 
   delete(): { status: PoolState['status'] } {
     this.state.status = 'Deleting';
+    delete this.state.drain;
     this.events++;
     return { status: this.state.status };
   }
@@ -353,28 +367,6 @@ class PoolLife {
     }
     this.state.status = 'Deleted';
     this.gone = true;
-  }
-
-  private view(): PoolView {
-    const { state } = this;
-    const now = Date.now();
-    return {
-      pool: this.input.pool,
-      status: state.status,
-      ...(state.specification === undefined ? {} : { specification: state.specification }),
-      specificationVersion: state.specificationVersion,
-      ...(state.agentPoolId === undefined ? {} : { agentPoolId: state.agentPoolId }),
-      agents: state.roster.map(({ n, i, p, s }) => ({ name: n, image: i, phase: p, since: s })),
-      queued: state.queued,
-      assigned: state.assigned,
-      running: state.running,
-      observedAt: state.observedAt,
-      holds: [...state.holds, ...placementHolds(state, now)],
-      ...placementView(state, now),
-      totals: state.totals,
-      ...(state.waits === undefined ? {} : { waits: waitPercentiles(state.waits) }),
-      ...(this.lastPlan === undefined ? {} : { lastPlan: { at: this.lastPlan.at, ...this.lastPlan.plan } }),
-    };
   }
 }
 

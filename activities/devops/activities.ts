@@ -6,10 +6,12 @@ import { retryStage, tagBuild } from './builds.ts';
 import type { DevOpsConnections } from './connections.ts';
 import { nameTaken, organizationViolations } from './organization.ts';
 import { isStatusRefused } from './refusals.ts';
+import { createAgentRegistrar } from './registrar.ts';
 
 /** The quick activities on Azure DevOps. Each may run twice, also at the same time, with the effect of once. */
 export function createDevOpsActivities({ connections }: { connections: DevOpsConnections }): DevOpsActivities {
   const to = (url: string) => connections.to(url);
+  const registrar = createAgentRegistrar(connections);
   return {
     async checkOrganization(input) {
       const { name, organization } = input.specification;
@@ -45,6 +47,11 @@ export function createDevOpsActivities({ connections }: { connections: DevOpsCon
 
     async retryStage({ organizationUrl, jobId, ...build }) {
       return { outcome: await classified('Stages_Retry', () => retryStage(to(organizationUrl), build, jobId)) };
+    },
+
+    async deregisterAgent({ identity, registrationId }) {
+      const outcome = await registrar.deregister(identity, registrationId);
+      return { outcome: outcome === 'busy' ? 'busy' : 'deregistered' };
     },
 
     async cancelBuild({ organizationUrl, projectId, buildId }) {

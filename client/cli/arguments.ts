@@ -42,6 +42,24 @@ export function seconds(value: string): number {
   return number;
 }
 
+const unitMs = { m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
+
+/**
+ * A deadline: a moment in ISO 8601, or a duration from now such as `90m`, `8h` or `2d`; answers milliseconds since the
+ * epoch.
+ */
+export function deadline(now: () => number): (value: string) => number {
+  return (value) => {
+    const match = /^(\d{1,9}(?:\.\d{1,9})?)([mhd])$/.exec(value);
+    if (match) return Math.round(now() + Number(match[1]) * unitMs[match[2] as keyof typeof unitMs]);
+    const at = /^\d{4}-\d{2}-\d{2}/.test(value) ? Date.parse(value) : Number.NaN;
+    if (!Number.isNaN(at)) return at;
+    throw new InvalidArgumentError(
+      'It must be a moment such as 2026-11-02T08:00:00Z, or a time such as 90m, 8h or 2d.',
+    );
+  };
+}
+
 /** A moment in ISO 8601; answers milliseconds since the epoch. */
 export function instant(value: string): number {
   const at = /^\d{4}-\d{2}-\d{2}/.test(value) ? Date.parse(value) : Number.NaN;

@@ -2,7 +2,19 @@ import { type Client, WithStartWorkflowOperation, WorkflowIdConflictPolicy } fro
 import type { Limits } from '../../domain/limits.ts';
 import { workflowTypes, type PoolInput, type PoolView } from '../../domain/messages.ts';
 import { organizationName, taskQueues, workflowIds } from '../../domain/names.ts';
-import { apply, deletePool, poolDocument, poolView, type ApplyResult } from '../../workflows/messages.ts';
+import type { DrainAnswer, DrainRequest } from '../../domain/verbs/drain.ts';
+import type { PurgeAnswer, PurgeRequest } from '../../domain/verbs/purge.ts';
+import {
+  apply,
+  deletePool,
+  drain,
+  poolDocument,
+  poolView,
+  purge,
+  resume,
+  type ApplyResult,
+} from '../../workflows/messages.ts';
+import type { UpdateDefinition } from '@temporalio/common';
 import { asOdpError, OdpError } from './error.ts';
 import { attribute, key, listWorkflows, where } from './visibility.ts';
 
@@ -24,8 +36,24 @@ export interface PoolDetails extends PoolView {
 /** Why a pool is as it is: its last plan, what holds it back, and the demand that it saw. */
 export type PoolExplanation = Pick<
   PoolView,
-  'pool' | 'status' | 'lastPlan' | 'holds' | 'placement' | 'queued' | 'assigned' | 'running' | 'observedAt' | 'agents'
+  | 'pool'
+  | 'status'
+  | 'lastPlan'
+  | 'holds'
+  | 'placement'
+  | 'queued'
+  | 'assigned'
+  | 'running'
+  | 'observedAt'
+  | 'agents'
+  | 'drain'
 >;
+
+/** How a verb is sent. */
+export interface VerbOptions {
+  /** A verb that is sent again with the same id, after its answer got lost, is done once. By default a new one. */
+  id?: string;
+}
 
 /** The verbs on pools. Every method throws `OdpError` and nothing else. */
 export interface Pools {
@@ -41,6 +69,15 @@ export interface Pools {
   /** Begins the deletion: each agent goes after its job, then the agent pool, then the pool. */
   delete(name: string): Promise<{ status: PoolView['status'] }>;
   explain(name: string): Promise<PoolExplanation>;
+  /**
+   * Returns the named agents, or all: after their jobs, or with force over cancelled jobs. Answers what becomes of each.
+   * New ones are made where jobs or standby want them. Fails with `InvalidRequest`, which names every unknown agent.
+   */
+  purge(name: string, request: PurgeRequest, options?: VerbOptions): Promise<PurgeAnswer>;
+  /** Makes no new machine and lets jobs finish. Answers at once, with a forecast; `show` tells how far it is. */
+  drain(name: string, request?: DrainRequest, options?: VerbOptions): Promise<DrainAnswer>;
+  /** Undoes a drain. */
+  resume(name: string, options?: VerbOptions): Promise<DrainAnswer>;
 }
 
 /** What every pool of this installation starts with. */
@@ -55,6 +92,19 @@ export function createPools(client: Client, { installation, limits }: PoolDefaul
     await requireOpen(client, name);
     const answer = await client.workflow.getHandle(workflowIds.pool(name)).query(poolView);
     return asOf(answer, Date.now());
+  };
+  const verb = async <Answer, Args extends unknown[]>(
+    name: string,
+    definition: UpdateDefinition<Answer, Args>,
+    args: Args,
+    { id }: VerbOptions = {},
+  ): Promise<Answer> => {
+    await requireOpen(client, name);
+    const handle = client.workflow.getHandle(workflowIds.pool(name));
+    return await handle.executeUpdate<Answer, [unknown]>(definition.name, {
+      args: args as unknown as [unknown],
+      ...(id === undefined ? {} : { updateId: id }),
+    });
   };
   return {
     apply: async (document) => {
@@ -114,7 +164,7 @@ export function createPools(client: Client, { installation, limits }: PoolDefaul
     },
 
     explain: async (name) => {
-      const { pool, status, lastPlan, holds, placement, ...shown } = await view(name);
+      const { pool, status, lastPlan, holds, placement, drain: draining, ...shown } = await view(name);
       const { queued, assigned, running, observedAt, agents } = shown;
       return {
         pool,
@@ -126,9 +176,14 @@ export function createPools(client: Client, { installation, limits }: PoolDefaul
         observedAt,
         agents,
         ...(placement ? { placement } : {}),
+        ...(draining ? { drain: draining } : {}),
         ...(lastPlan ? { lastPlan } : {}),
       };
     },
+
+    purge: (name, request, options) => verb(name, purge, [request], options),
+    drain: (name, request = {}, options) => verb(name, drain, [request], options),
+    resume: (name, options) => verb(name, resume, [], options),
   };
 }
 

@@ -134,6 +134,7 @@ function poolAccount({ pool, specification, specificationVersion, agents, totals
             maximumConcurrency: specification.maximumConcurrency + (specificationVersion > 1 ? finishing : 0),
             stateless: true,
             standby: specification.standby.count,
+            ...(specification.retainedFailures ? { retained: specification.retainedFailures } : {}),
           },
         ]
       : [],

@@ -11,10 +11,23 @@ export const ownErrors = {
   },
   PoolIsBeingDeleted: {
     class: 'conflict',
-    when: 'A document came for a pool that is being deleted.',
-    where: '`apply`',
+    when: 'A document, or a verb such as purge or drain, came for a pool that is being deleted.',
+    where: '`apply`, `purge`, `drain`, `resume`, `release`',
     retried: false,
-    hint: 'Apply the document again once the pool is gone.',
+    hint: 'Wait until the pool is gone; a document can then be applied again.',
+  },
+  PoolNotCreated: {
+    class: 'conflict',
+    when: 'A verb came for a pool of which no document was accepted yet.',
+    where: '`purge`, `drain`, `resume`, `release`',
+    retried: false,
+    hint: 'Apply a document first.',
+  },
+  InvalidRequest: {
+    class: 'configuration',
+    when: 'What a verb was given is wrong, such as the name of an agent that is not there. The details name every violation.',
+    where: '`purge`, `drain`, `release`',
+    hint: 'Correct what the details name, then ask again. Nothing was done.',
   },
   ApplyFailed: {
     class: 'transient',

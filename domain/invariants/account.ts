@@ -97,7 +97,14 @@ export interface WorkflowLife {
 export interface PoolAccount {
   name: string;
   /** Every accepted document, the oldest first. */
-  declared: { at: number; maximumConcurrency: number; stateless: boolean; standby: number }[];
+  declared: {
+    at: number;
+    maximumConcurrency: number;
+    stateless: boolean;
+    standby: number;
+    /** How many failed machines are kept for inspection, and how long; absent: none. */
+    retained?: { count: number; timeSpanMs: number };
+  }[];
   /** When its deletion was asked for. */
   deletedAt?: number;
   /** Its own totals, from its view; absent when it is gone. */
@@ -106,13 +113,21 @@ export interface PoolAccount {
   roster?: number;
   /** Failures that hold back an image now, as the pool tells its users. */
   holds?: { image?: string; until: number; code: string }[];
+  /** Names of the agents whose machines it keeps for inspection now. */
+  kept?: readonly string[];
+  /** Whether it drains now: it then promises neither standby nor an agent for a job that waits. */
+  draining?: boolean;
 }
 
 export interface Disturbance {
   at: number;
-  /** Such as `machineDeleted`, `machineStopped`, `machineEvicted`, `registrationRemoved`, `tagsAltered`, `buildCancelled`. */
+  /**
+   * Such as `machineDeleted`, `machineStopped`, `machineEvicted`, `registrationRemoved`, `tagsAltered`, `buildCancelled`;
+   * by operators, through this system: `agentPurged`, `agentPurgedByForce`, `agentDrained`, and `drainDeadline` at a
+   * deadline that cancels jobs.
+   */
   kind: string;
-  /** ARM id, agent name, build id or worker, as the kind has it; `any` where every machine may be meant. */
+  /** ARM id, agent name, pool, build id or worker, as the kind has it; `any` where every machine may be meant. */
   subject: string;
 }
 

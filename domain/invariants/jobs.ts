@@ -117,6 +117,7 @@ function endedByForce(account: Account, leaseMs: number): Breach[] {
   const cancellations = account.disturbances.filter(({ kind }) => kind === 'buildCancelled');
   const cancelled = ended
     .filter(({ result, receipts }) => result === 'canceled' && receipts.length > 0)
+    .filter((job) => !endedByOperator(account, job))
     .filter(({ at }, index) => cancellations.filter((one) => one.at <= at).length <= index)
     .map(({ requestId, at }) => breach(requestId, at, 'It was cancelled, although nobody asked for that.'));
   return [...abandoned, ...cancelled];
@@ -138,13 +139,40 @@ function reachedUsedAgent(
   );
 }
 
+/**
+ * Force is what operators ask for: the job of an agent that was purged by force, from that moment on, and the job of an
+ * agent that was there when a drain that cancels reached its deadline. Both excuse a cancellation, nothing else.
+ */
+function endedByOperator(
+  { disturbances, workflows }: Account,
+  { pool, assignments, receipts, at }: Pick<JobLife, 'pool' | 'assignments' | 'receipts'> & { at: number },
+): boolean {
+  const agents = new Set([...assignments, ...receipts].map(({ agent }) => agent));
+  return disturbances.some((one) => {
+    if (one.at > at) return false;
+    if (one.kind === 'agentPurgedByForce') return agents.has(one.subject);
+    if (one.kind !== 'drainDeadline' || one.subject.toLowerCase() !== pool.toLowerCase()) return false;
+    return workflows.some(({ id, runs }) => agents.has(nameIn(id)) && (runs[0]?.startedAt ?? Infinity) <= one.at);
+  });
+}
+
+/** What operators ask this system for: it never excuses the loss of a machine or an agent. */
+const operatorKinds: ReadonlySet<string> = new Set([
+  'agentPurged',
+  'agentPurgedByForce',
+  'agentDrained',
+  'drainDeadline',
+]);
+
 /** The subject of a disturbance that may have met every machine. */
 const anything = 'any';
 
 /** Whether something from outside met one of the subjects until then. */
 function isDisturbed({ disturbances }: Account, subjects: readonly string[], until: number): boolean {
   const names = new Set(subjects.map((subject) => subject.toLowerCase()));
-  return disturbances.some(({ subject, at }) => at <= until && names.has(subject.toLowerCase()));
+  return disturbances.some(
+    ({ kind, subject, at }) => at <= until && !operatorKinds.has(kind) && names.has(subject.toLowerCase()),
+  );
 }
 
 /** The agent's name in the id of its workflow. */

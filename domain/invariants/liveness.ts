@@ -26,7 +26,7 @@ function jobs(account: Account): Breach[] {
     const pool = account.pools.find((one) => one.name.toLowerCase() === name.toLowerCase());
     // What runs ends, whatever becomes of the pool. What waits needs a pool, and an image that is not held back; one
     // without an accepted document promised nothing, and its author was told.
-    const promised = pool !== undefined && pool.declared.length > 0 && pool.deletedAt === undefined;
+    const promised = pool !== undefined && pool.declared.length > 0 && pool.deletedAt === undefined && !pool.draining;
     if (receipts.length === 0 && (!promised || isHeld(pool, account.until))) return [];
     const message = `It ${receipts.length === 0 ? 'waits' : 'runs'} since it was queued in the pool ${name}.`;
     return [breach(`job request ${requestId}`, queuedAt, message)];
@@ -65,8 +65,13 @@ function standing(account: Account, pool: PoolAccount, open: ReadonlySet<string>
   );
   // With jobs about, standby may be busy.
   if (unfinished || isHeld(pool, at)) return [];
-  const wanted = Math.min(document.standby, document.maximumConcurrency);
-  const agents = agentsOf(account, pool, open);
+  const wanted = pool.draining ? 0 : Math.min(document.standby, document.maximumConcurrency);
+  const kept = new Set((pool.kept ?? []).map((name) => `agent/${pool.name}/${name}`));
+  const mostKept = Math.max(0, ...pool.declared.map(({ retained }) => retained?.count ?? 0));
+  if (kept.size > mostKept) {
+    return [breach(pool.name, at, `${kept.size} failed machines are kept for inspection, at most ${mostKept}.`)];
+  }
+  const agents = agentsOf(account, pool, open).filter((agent) => !kept.has(agent.id));
   const ready = agents.filter(({ states }) => states.at(-1)?.state === 'Ready');
   if (ready.length < wanted) return [breach(pool.name, at, `${ready.length} agents stand by; ${wanted} are wanted.`)];
   if (agents.length > wanted) {

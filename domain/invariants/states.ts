@@ -68,11 +68,17 @@ function longMachines(account: Account, limits: AgentLimits): Breach[] {
     const { connected, served } = historyOf(machine, account);
     const waited = connected ? lifetimeMs : connectMs;
     const worked = served ? longestLease(limits) : 0;
-    const most = provisionMs + connectMs + waited + worked + 2 * returnMs + slackMs;
+    const most = provisionMs + connectMs + waited + worked + keptMs(machine, account) + 2 * returnMs + slackMs;
     const end = machine.until ?? account.until;
     const lived = end - machine.from;
     return lived > most ? [tooLong(machine.id, end, `It lived for ${lived} ms, at most ${most}.`)] : [];
   });
+}
+
+/** For how long a failed machine of its pool may be kept for inspection. */
+function keptMs({ pool: name }: ResourceLife, { pools }: Account): number {
+  const pool = pools.find((one) => one.name.toLowerCase() === name.toLowerCase());
+  return Math.max(0, ...(pool?.declared ?? []).map(({ retained }) => retained?.timeSpanMs ?? 0));
 }
 
 /** Whether a machine's agent ever connected, and whether it ever took a job. */

@@ -7,6 +7,8 @@ import {
   closingMessage,
   closingReason,
   demandReason,
+  drainingMessage,
+  drainingReason,
   heldMessage,
   imageRemovedReason,
   inFlightMessage,
@@ -33,7 +35,7 @@ export function planCapacity(input: PlanningInput): Plan {
     code: 'UnknownImage',
     message: unknownImageMessage(image, queued),
   }));
-  if (input.closing) return closingPlan(tallies, unknown);
+  if (input.closing) return closingPlan(tallies, unknown, input.draining ?? false);
 
   const allotments = allot(input, tallies);
   const surplus = retireSurplus(input, allotments);
@@ -50,17 +52,18 @@ export function planCapacity(input: PlanningInput): Plan {
   return { commands, remarks, ...(moments.length === 0 ? {} : { nextAt: Math.min(...moments) }) };
 }
 
-function closingPlan({ agents, images }: Tallies, unknown: Remark[]): Plan {
+function closingPlan({ agents, images }: Tallies, unknown: Remark[], draining: boolean): Plan {
+  const reason = draining ? drainingReason : closingReason;
   return {
     commands: agents
       .filter(({ phase }) => phase !== 'busy' && phase !== 'returning')
       .toSorted(longestFirst)
-      .map(({ name }) => ({ kind: 'retire', agent: name, reason: closingReason })),
+      .map(({ name }) => ({ kind: 'retire', agent: name, reason })),
     remarks: [
       ...images.map(({ image, queued, busy }): Remark => ({
         image,
-        code: 'Closing',
-        message: closingMessage(queued, busy),
+        code: draining ? 'Draining' : 'Closing',
+        message: draining ? drainingMessage(queued, busy) : closingMessage(queued, busy),
       })),
       ...unknown,
     ],

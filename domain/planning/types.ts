@@ -65,6 +65,8 @@ export interface PlanningInput {
   holds: Hold[];
   /** A draining or closing pool creates nothing and retires whatever is free. */
   closing: boolean;
+  /** Of a closing pool: it drains, so that its jobs wait until it is resumed. */
+  draining?: boolean;
   /**
    * How long an agent must have been ready before it may be retired as surplus, in milliseconds; 30,000 when absent. A
    * job that is queued in this moment then finds it still there.
@@ -74,7 +76,7 @@ export interface PlanningInput {
 
 /** Why a command was given: one code for programs, one sentence for people. */
 export interface Reason {
-  code: 'Demand' | 'Standby' | 'Surplus' | 'ImageRemoved' | 'Closing';
+  code: 'Demand' | 'Standby' | 'Surplus' | 'ImageRemoved' | 'Closing' | 'Draining';
   message: string;
 }
 
@@ -85,7 +87,7 @@ export type Command =
 /** What limits one image right now, in words: shown by `odp pool explain`. */
 export interface Remark {
   image?: string;
-  code: 'Satisfied' | 'InFlight' | 'AtMaximum' | 'Held' | 'UnknownImage' | 'Closing';
+  code: 'Satisfied' | 'InFlight' | 'AtMaximum' | 'Held' | 'UnknownImage' | 'Closing' | 'Draining';
   message: string;
 }
 

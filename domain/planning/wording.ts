@@ -46,6 +46,12 @@ export const closingReason: Reason = {
   message: 'The pool is closing: every agent without a job returns.',
 };
 
+/** Why the free agents of a draining pool go. */
+export const drainingReason: Reason = {
+  code: 'Draining',
+  message: 'The pool is draining: every agent without a job returns.',
+};
+
 /** Everything that the image needs is there. */
 export function satisfiedMessage({ tally, standby, kept }: Allotment): string {
   const { queued, ready, busy } = tally;
@@ -86,6 +92,11 @@ export function unknownImageMessage(image: string, queued: number): string {
 /** What a closing pool leaves undone. */
 export function closingMessage(queued: number, busy: number): string {
   return `The pool is closing: no agent is created for ${count(queued, 'queued job')}, and ${count(busy, 'busy agent')} may finish.`;
+}
+
+/** What a draining pool leaves undone, and until when. */
+export function drainingMessage(queued: number, busy: number): string {
+  return `The pool is draining: ${waiting(queued, 'queued job')} until it is resumed, and ${count(busy, 'busy agent')} may finish.`;
 }
 
 /** What an image lacks after the plan's own commands. */

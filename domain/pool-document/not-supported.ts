@@ -211,14 +211,6 @@ export const notSupported: readonly NotSupported[] = [
     with: ['properties.operatorProfile.outbound.'],
     find: ({ document }) => found(document.properties.operatorProfile?.outbound, [...operatorProfile, 'outbound']),
   },
-  {
-    property: 'properties.operatorProfile.retainedFailures',
-    refused: 'any value',
-    reason: 'Machines that failed are always removed yet. Remove it.',
-    with: ['properties.operatorProfile.retainedFailures.'],
-    find: ({ document }) =>
-      found(document.properties.operatorProfile?.retainedFailures, [...operatorProfile, 'retainedFailures']),
-  },
 ];
 
 /** Every row that the document runs into. */

@@ -29,7 +29,8 @@ export function crossFieldViolations(document: unknown): Violation[] {
     permissionAccounts,
     standbyCounts,
     standbyScheme,
-    agentLifetime,
+    (one: unknown) => noTime(one, [...agentPath, 'maxAgentLifetime']),
+    (one: unknown) => noTime(one, ['properties', 'operatorProfile', 'retainedFailures', 'timeSpan']),
     userAssignedIdentities,
     tags,
     placementViolations,
@@ -178,8 +179,7 @@ function standbyScheme(document: unknown): Violation[] {
   return [violation([...agentPath, 'resourcePredictionsProfile'], 'Required', message)];
 }
 
-function agentLifetime(document: unknown): Violation[] {
-  const path = [...agentPath, 'maxAgentLifetime'];
+function noTime(document: unknown, path: PathStep[]): Violation[] {
   const span = valueAt(document, ...path);
   if (typeof span !== 'string' || timeSpanMs(span) !== 0) return [];
   return [{ ...violation(path, 'OutOfRange', 'It must be longer than 00:00:00.'), value: span }];

@@ -7,6 +7,7 @@ import { resolveImages } from './images.ts';
 import { canonicalRegion, placementOf } from './placement.ts';
 import { proxyOf, proxyViolations } from './proxy.ts';
 import { isConstant, notSupportedViolations } from './not-supported.ts';
+import { timeSpanMs } from './primitives.ts';
 import type { PoolDocument } from './schema.ts';
 
 /** What `specify` needs of an installation. */
@@ -57,6 +58,7 @@ export function specify(
     maximumConcurrency,
     standby: { count: standbyCount(agentProfile), counts: 'total' },
     images: images.filter((image) => image !== undefined),
+    ...retainedFailures(document),
     machine: machineOf(document, installation, subnetId),
     ...placementOf(document),
     ...(document.properties.operatorProfile?.retryLostJobs ? { retryLostJobs: true as const } : {}),
@@ -86,6 +88,15 @@ function machineOf(
 function standbyCount({ resourcePredictions }: PoolDocument['properties']['agentProfile']): number {
   const days = resourcePredictions?.daysData ?? [];
   return isConstant(days) ? (days[0]?.['00:00:00'] ?? 0) : 0;
+}
+
+/** A day, where the document names no time. */
+function retainedFailures({ properties }: PoolDocument): Pick<PoolSpecification, 'retainedFailures'> {
+  const retained = properties.operatorProfile?.retainedFailures;
+  if (!retained) return {};
+  return {
+    retainedFailures: { count: retained.count, timeSpanMs: timeSpanMs(retained.timeSpan ?? '1.00:00:00') ?? 0 },
+  };
 }
 
 function tagViolations({ tags = {} }: PoolDocument): Violation[] {

@@ -100,6 +100,8 @@ export async function startRefusingEngine(): Promise<{
 /** Own errors that only workflows raise; activities raise the others. */
 export const raisedByWorkflows = [
   'PoolIsBeingDeleted',
+  'PoolNotCreated',
+  'InvalidRequest',
   'ApplyFailed',
   'NothingToApprove',
   'AgentDidNotConnect',

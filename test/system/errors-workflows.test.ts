@@ -8,7 +8,7 @@ import { surfacedErrors } from '../../domain/error-catalogue.ts';
 import { defaultLimits } from '../../domain/limits.ts';
 import { workflowTypes, type AgentReport } from '../../domain/messages.ts';
 import { taskQueues, workflowIds } from '../../domain/names.ts';
-import { apply, approveAudit, deletePool } from '../../workflows/messages.ts';
+import { apply, approveAudit, deletePool, purge, resume } from '../../workflows/messages.ts';
 import { eventually } from '../support/eventually.ts';
 import { workflowBundle } from '../support/engine.ts';
 import { createNamespace, type TestNamespace } from '../support/namespace.ts';
@@ -82,6 +82,23 @@ const provocations: Record<(typeof raisedByWorkflows)[number], () => Promise<Sho
     await applyTo('leaving');
     await stage.client.workflow.getHandle(workflowIds.pool('leaving')).executeUpdate(deletePool);
     return asOdpError(await rejection(applyTo('leaving')));
+  },
+  async PoolNotCreated() {
+    await work({ checkMachine: never });
+    const refused = rejection(applyTo('unborn'));
+    const handle = stage.client.workflow.getHandle(workflowIds.pool('unborn'));
+    const shown = asOdpError(
+      await rejection(eventually(() => handle.describe()).then(() => handle.executeUpdate(resume))),
+    );
+    await handle.terminate();
+    await refused;
+    return shown;
+  },
+  async InvalidRequest() {
+    await work({});
+    await applyTo('served');
+    const handle = stage.client.workflow.getHandle(workflowIds.pool('served'));
+    return asOdpError(await rejection(handle.executeUpdate(purge, { args: [{ agents: ['nobody'] }] })));
   },
   async ApplyFailed() {
     await work({ checkMachine: never });

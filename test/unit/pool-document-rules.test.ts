@@ -139,6 +139,8 @@ describe('a pool document that breaks one rule is refused with its path and the 
         ['proxy.url', 'PatternMismatch', { proxy: { url: 'http://user:word@proxy:3128' } }],
         ['outbound.addressPrefixes[0]', 'PatternMismatch', { outbound: { addressPrefixes: ['10.0.0.0'] } }],
         ['retainedFailures.count', 'OutOfRange', { retainedFailures: { count: 11 } }],
+        ['retainedFailures.timeSpan', 'OutOfRange', { retainedFailures: { count: 1, timeSpan: '0.00:00:00' } }],
+        ['retainedFailures.timeSpan', 'OutOfRange', { retainedFailures: { count: 1, timeSpan: '8.00:00:00' } }],
         ['regions[0].subnetId', 'Required', { regions: [{ location: 'northeurope' }] }],
       ] as const
     ).map(([path, rule, value]): [string, string, Record<string, unknown>] => [

@@ -36,6 +36,14 @@ function violationsOf(changes: Record<string, unknown>, installation = testInsta
   return 'violations' in answer ? answer.violations : [];
 }
 
+test('failed machines are kept for a day where the document names no time', () => {
+  const profile = 'properties.operatorProfile';
+  const retained = (value: object) => specificationOf({ [profile]: { retainedFailures: value } }).retainedFailures;
+  expect(retained({ count: 2 })).toEqual({ count: 2, timeSpanMs: 24 * 3_600_000 });
+  expect(retained({ count: 1, timeSpan: '7.00:00:00' })).toEqual({ count: 1, timeSpanMs: 7 * 24 * 3_600_000 });
+  expect(specificationOf({})).not.toHaveProperty('retainedFailures');
+});
+
 test('a document becomes what the workflows run, with names and defaults filled in', () => {
   expect(specificationOf({})).toEqual({
     name: 'team-a',
@@ -259,7 +267,6 @@ describe('what this version cannot do is refused, never ignored', () => {
       recycle: 'Reimage',
       park: true,
       outbound: { serviceTags: ['AzureDevOps'] },
-      retainedFailures: { count: 1 },
     }).map(([name, value]): [string, string, Record<string, unknown>] => {
       const path = `properties.operatorProfile.${name}`;
       return [path, path, { 'properties.operatorProfile': { [name]: value } }];

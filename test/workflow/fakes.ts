@@ -112,6 +112,10 @@ export function fakeActivities(calls: Calls, overrides: Partial<Fakes> = {}): Fa
     async disableAgent({ registrationId }) {
       note(`disable ${registrationId}`);
     },
+    async deregisterAgent({ identity: { agent } }) {
+      note(`deregister ${agent}`);
+      return { outcome: 'deregistered' };
+    },
     async cancelBuild({ buildId }) {
       note(`cancel ${buildId}`);
     },

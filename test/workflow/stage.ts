@@ -21,6 +21,8 @@ export interface Stage {
   query<Ret>(workflowId: string, query: QueryDefinition<Ret>): Promise<Ret>;
   /** Lets virtual time pass. */
   pass(ms: number): Promise<void>;
+  /** Virtual time; milliseconds since the epoch. */
+  now(): Promise<number>;
   /** Waits until a workflow of this id exists. */
   until(workflowId: string): Promise<void>;
   /** Waits until the condition holds. */
@@ -108,6 +110,7 @@ function createStage(
     signal: (workflowId, signal, ...args) => client.workflow.getHandle(workflowId).signal(signal, ...args),
     query: (workflowId, query) => client.workflow.getHandle(workflowId).query(query),
     pass: (ms) => environment.sleep(ms),
+    now: () => environment.currentTimeMs(),
     until: (workflowId) =>
       settle(async () => {
         try {

@@ -2,7 +2,8 @@ import { getExternalWorkflowHandle, log, ParentClosePolicy, startChild } from '@
 import { WorkflowExecutionAlreadyStartedError } from '@temporalio/common';
 import type { AgentInput } from '../../domain/messages.ts';
 import { workflowIds } from '../../domain/names.ts';
-import { agent, agentSearchAttributes } from '../agent.ts';
+import { agent } from '../agent.ts';
+import { agentSearchAttributes } from '../agent/attributes.ts';
 import { retire } from '../messages.ts';
 
 /**
@@ -26,10 +27,17 @@ export async function startAgent(input: AgentInput): Promise<void> {
   }
 }
 
-/** Asks an agent to return; answers false when there is no such agent any more. */
-export async function retireAgent(pool: string, name: string, reason: string): Promise<boolean> {
+/**
+ * Asks an agent to return; answers false when there is no such agent any more.
+ *
+ * @param force its job is cancelled first, not finished
+ */
+export async function retireAgent(pool: string, name: string, reason: string, force = false): Promise<boolean> {
   try {
-    await getExternalWorkflowHandle(workflowIds.agent(pool, name)).signal(retire, { reason });
+    await getExternalWorkflowHandle(workflowIds.agent(pool, name)).signal(retire, {
+      reason,
+      ...(force ? { force } : {}),
+    });
     return true;
   } catch (error) {
     log.info('agent to retire is gone already', { agent: name, error: String(error) });

@@ -2,6 +2,7 @@ import { setCurrentDetails } from '@temporalio/workflow';
 import { describePlace } from '../../domain/placement/place.ts';
 import type { PoolState } from '../../domain/messages.ts';
 import type { Plan } from '../../domain/planning/types.ts';
+import { drainSentence, drainView } from '../../domain/verbs/drain.ts';
 
 /** Attempts that the page shows; the view has more. */
 const attemptsShown = 5;
@@ -21,10 +22,15 @@ function describePlaces({ closures = [], attempts = [] }: PoolState): string[] {
 }
 
 /** The pool's page in Temporal's own Web UI: a table of now, and the reasons of the last plan. */
-export function describePool(state: PoolState, plan: Plan | undefined): void {
+export function describePool(state: PoolState, plan: Plan | undefined, leaseMs: number): void {
+  const draining = drainView(state, Date.now(), leaseMs);
   const count = (phase: string) => state.roster.filter(({ p }) => p === phase).length;
   const queued = state.queued.reduce((sum, { count: jobs }) => sum + jobs, 0);
   const reasons = [
+    ...(draining === undefined ? [] : [`- draining: ${drainSentence(draining)}`]),
+    ...state.roster.flatMap(({ n, p, k }) =>
+      k && p === 'kept' ? [`- ${n} is kept for inspection until ${new Date(k.until).toISOString()}: ${k.why}`] : [],
+    ),
     ...(plan?.commands ?? []).map((command) => `- ${command.kind}: ${command.reason.message}`),
     ...(plan?.remarks ?? []).map((remark) => `- ${remark.image ? `${remark.image}: ` : ''}${remark.message}`),
     ...describePlaces(state),

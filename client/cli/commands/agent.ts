@@ -2,13 +2,13 @@ import type { Command } from 'commander';
 import { describePlace } from '../../../domain/placement/place.ts';
 import type { AgentSummary, AgentView } from '../../sdk/index.ts';
 import { example, globalOptions, type CommandContext } from '../context.ts';
-import { show } from '../output.ts';
+import { format, show } from '../output.ts';
 import { duration, factLines, meaningOf, moment, table, type Style } from '../render.ts';
 import { withSession } from '../session.ts';
 
-/** `odp agent`: the machines and what they do. */
+/** `odp agent`: the machines, what they do, and the release of one that is kept. */
 export function addAgentCommands(program: Command, { io, now }: CommandContext): void {
-  const agent = program.command('agent').description('Look at agents');
+  const agent = program.command('agent').description('Look at agents, and release those that are kept');
 
   agent
     .command('list')
@@ -41,11 +41,26 @@ export function addAgentCommands(program: Command, { io, now }: CommandContext):
         });
       });
     });
+
+  agent
+    .command('release')
+    .description('Let a machine go that is kept for inspection')
+    .argument('<name>', 'name of the agent')
+    .addHelpText('after', example('odp agent release 3f2a91c07000001'))
+    .action(async (name: string, _options: object, command: Command) => {
+      const { installation, output } = globalOptions(command);
+      await withSession(io, installation, async ({ odp }) => {
+        io.out(format(await odp.agents.release(name), output, ({ agent: released }) => [`${released}: goes now`]));
+      });
+    });
 }
 
-/** The table of `odp agent list`. */
+/** The table of `odp agent list`, and below it what is kept for inspection and why. */
 export function agentListLines(agents: AgentSummary[], now: number, style: Style): string[] {
-  return table(
+  const kept = agents.flatMap(({ name, kept: keeping }) =>
+    keeping ? [`${name} is kept for inspection until ${moment(keeping.until)}: ${keeping.why}`] : [],
+  );
+  const lines = table(
     [
       { title: 'AGENT', value: ({ name }) => name },
       { title: 'POOL', value: ({ pool }) => pool },
@@ -57,6 +72,7 @@ export function agentListLines(agents: AgentSummary[], now: number, style: Style
     agents,
     style,
   );
+  return [...lines, ...kept];
 }
 
 /** What `odp agent show` prints for people. */

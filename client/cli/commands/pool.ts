@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import type { Command } from 'commander';
 import { parsePoolText } from '../../../domain/pool-document/parse-text.ts';
+import { drainSentence } from '../../../domain/verbs/drain.ts';
 import {
   OdpError,
   type ApplyResult,
@@ -14,6 +15,7 @@ import type { Io } from '../io.ts';
 import { duration, factLines, meaningOf, moment, table, type Style } from '../render.ts';
 import { withSession } from '../session.ts';
 import { placementFacts } from './pool-placement.ts';
+import { addPoolVerbs } from './pool-verbs.ts';
 
 /** `odp pool`: declare pools, look at them, ask why. */
 export function addPoolCommands(program: Command, { io, now }: CommandContext): void {
@@ -85,6 +87,8 @@ export function addPoolCommands(program: Command, { io, now }: CommandContext): 
         io.out(format(await odp.pools.explain(name), output, (explanation) => explainLines(explanation, now())));
       });
     });
+
+  addPoolVerbs(pool, { io, now });
 }
 
 /** Reads and checks a document before anything is asked of the engine: all its violations show at once. */
@@ -153,6 +157,7 @@ export function showLines(view: PoolDetails, now: number, style: Style): string[
           ['images', specification.images.map((image) => image.aliases.join(' | ')).join(', ')],
         ] satisfies [string, string][])
       : []),
+    ...(view.drain ? [['draining', drainSentence(view.drain)] satisfies [string, string]] : []),
     ['jobs', `${queued} queued, ${view.assigned} assigned, ${view.running} running`],
     [
       'so far',
@@ -177,6 +182,9 @@ export function showLines(view: PoolDetails, now: number, style: Style): string[
       ],
       view.agents,
       style,
+    ),
+    ...view.agents.flatMap(({ name, kept }) =>
+      kept ? [`${name} is kept for inspection until ${moment(kept.until)}: ${kept.why}`] : [],
     ),
   ];
 }
@@ -205,15 +213,20 @@ function waitLines({ waits = [] }: PoolDetails, style: Style): string[] {
 
 function phaseMeaning(phase: PoolDetails['agents'][number]['phase']) {
   return meaningOf(
-    { creating: 'provisioning', ready: 'ready', busy: 'allocated', offline: 'notReady', returning: 'pendingReturn' }[
-      phase
-    ],
+    {
+      creating: 'provisioning',
+      ready: 'ready',
+      busy: 'allocated',
+      offline: 'notReady',
+      returning: 'pendingReturn',
+      kept: 'failed',
+    }[phase],
   );
 }
 
 /** What `odp pool explain` prints for people: the last plan with a reason for each step. */
 export function explainLines(explanation: PoolExplanation, now: number): string[] {
-  const { pool, status, lastPlan, holds, queued } = explanation;
+  const { pool, status, lastPlan, holds, queued, drain } = explanation;
   const demand = queued.map(({ imageOverride, count, oldestQueuedAt }) => {
     const image = imageOverride === null ? 'any image' : `image ${imageOverride}`;
     return `  ${count} for ${image}, the oldest since ${duration(now - oldestQueuedAt)}`;
@@ -231,6 +244,7 @@ export function explainLines(explanation: PoolExplanation, now: number): string[
   ];
   return [
     `pool ${pool}: ${status}`,
+    ...(drain ? [`draining: ${drainSentence(drain)} \`odp pool resume ${pool}\` undoes it.`] : []),
     ...(demand.length === 0 ? ['no job waits'] : ['jobs that wait:', ...demand]),
     ...(plan ?? ['it has not planned yet']),
     ...holds.map(({ image, until, code, message }) => {

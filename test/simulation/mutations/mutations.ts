@@ -271,8 +271,8 @@ export const mutations: readonly Mutation[] = [
     changes: [
       {
         file: 'domain/pool-state.ts',
-        find: '{ image: entry.i, until: now + hold,',
-        replace: '{ image: entry.i, until: now + 1_000 * hold,',
+        find: '{ image, until: now + hold,',
+        replace: '{ image, until: now + 1_000 * hold,',
       },
     ],
   },
@@ -370,8 +370,8 @@ export const mutations: readonly Mutation[] = [
     changes: [
       {
         file: 'domain/pool-state.ts',
-        find: 'code: report.failure.code, message',
-        replace: 'code: `Oops${report.failure.code}`, message',
+        find: 'code: failure.code, message',
+        replace: 'code: `Oops${failure.code}`, message',
       },
     ],
   },

@@ -82,6 +82,7 @@ type Reckoned = Pick<Schedule, 'limits' | 'cloudScale' | 'jobs' | 'faults' | 'ch
  *     the jobs that wait, one after the other                   + their time on the fewest machines, see `backlogMs`
  *     the last job of all, on an agent that is lost             + its duration, or leaseMs + leaseEndMs + 5 min
  *                                                               + lock 10 min + offlineMs + connectMs
+ *     the machine that it lost, kept for inspection              + its time
  *     what nobody owns, or what two reads must agree on         + the longer of approvalMs + 2 everyMs + newbornMs
  *                                                                 + confirmMs + a deletion, and of 3 reconcileMs
  *     the last restart of the observer                          + heartbeatMs + 1 min
@@ -96,7 +97,9 @@ export function quietMs(schedule: Reckoned): number {
   const audits = audit.approvalMs + 2 * audit.everyMs + audit.newbornMs + audit.confirmMs + removed;
   const tidied = Math.max(audits, 3 * pool.reconcileMs);
   const watched = observer.heartbeatMs + minute;
-  return abandoned + longestHoldMs(schedule) + backlogMs(schedule) + lastJob + lost + tidied + watched;
+  return (
+    abandoned + longestHoldMs(schedule) + backlogMs(schedule) + lastJob + lost + keptMs(schedule) + tidied + watched
+  );
 }
 
 /**
@@ -114,6 +117,18 @@ function backlogMs(schedule: Reckoned): number {
     return (1.5 * work.reduce((sum, ms) => sum + ms, 0)) / machines;
   });
   return Math.round(Math.max(0, ...times));
+}
+
+/** The longest time for which a failed machine is kept for inspection. */
+function keptMs({ pools, verbs }: Reckoned): number {
+  const documents = [...pools, ...verbs.flatMap((verb) => (verb.kind === 'apply' ? [verb] : []))];
+  const times = documents.map(({ document }) => retainedIn(document)?.timeSpan.split(':')[1] ?? '0');
+  return Math.max(0, ...times.map(Number)) * minute;
+}
+
+function retainedIn(document: unknown): { timeSpan: string } | undefined {
+  const { properties } = document as { properties?: { operatorProfile?: { retainedFailures: { timeSpan: string } } } };
+  return properties?.operatorProfile?.retainedFailures;
 }
 
 /** The longest time for which a job holds its agent, the end of its lease by force included. */

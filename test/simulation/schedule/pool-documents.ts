@@ -25,6 +25,8 @@ export interface PoolShape {
   /** Indices of the images, the first one serves jobs that name none. */
   images: number[];
   size: string;
+  /** Failed machines that are kept for inspection, for so many minutes. */
+  retained?: { count: number; minutes: number };
   /** Share of standby of each image; absent: equal shares. */
   buffers?: number[];
   /** Where else machines may be made; absent: one size, no zone, regular machines. */
@@ -70,10 +72,11 @@ function skuOf(shape: PoolShape): object {
   return mix.length === 1 ? { name: shape.size } : { name: 'Mix', vmSizes: mix.map((name) => ({ name })) };
 }
 
-function operatorProfileOf({ size, places, retryLostJobs }: PoolShape): { operatorProfile?: object } {
+function operatorProfileOf({ size, places, retained, retryLostJobs }: PoolShape): { operatorProfile?: object } {
   const { zones = [], spot } = places ?? {};
   const operatorProfile = {
     ...(retryLostJobs ? { retryLostJobs } : {}),
+    ...(retained ? { retainedFailures: retainedOf(retained) } : {}),
     ...(zones.length > 0 ? { zones } : {}),
     ...(spot && size !== withoutSpot ? { spot } : {}),
   };
@@ -97,6 +100,7 @@ export function drawShape(draw: Draw, name: string): PoolShape {
     ...(share < 30 ? { retryLostJobs: true as const } : {}),
     ...(count === 2 && draw.happens(0.5) ? { buffers: [share, 100 - share] } : {}),
     ...(places.happens(0.35) ? { places: drawPlaces(places) } : {}),
+    ...(draw.happens(0.25) ? { retained: { count: draw.whole(1, 3), minutes: draw.whole(1, 20) } } : {}),
   };
 }
 
@@ -131,6 +135,10 @@ export function documentOf(shape: PoolShape): object {
       ...operatorProfileOf(shape),
     },
   };
+}
+
+function retainedOf({ count, minutes }: NonNullable<PoolShape['retained']>) {
+  return { count, timeSpan: `0.00:${String(minutes).padStart(2, '0')}:00` };
 }
 
 /** Every value of the demand `ImageOverride` that the shape serves. */

@@ -5,6 +5,7 @@ import { drawFaults } from './faults.ts';
 import { intensities } from './intensity.ts';
 import { cancelSome, drawJobs, sliceOfTrace } from './jobs.ts';
 import { drawLimits, quietMs } from './limits.ts';
+import { drawOperatorVerbs } from './operator-verbs.ts';
 import { documentOf, drawShape } from './pool-documents.ts';
 import type { Schedule, ScheduledJob } from './schedule.ts';
 import { drawAudits, drawVerbs } from './verbs.ts';
@@ -38,7 +39,12 @@ export function scheduleOf(seed: number, { arrivals }: ScheduleOptions = {}): Sc
       : drawJobs(own.part('jobs'), shape, limits, chaosMs);
     const cancelled = own.happens(0.35) ? cancelSome(own.part('cancel'), came, own.pick([0.05, 0.2, 0.5])) : came;
     const plan = drawVerbs(own.part('verbs'), shape, cancelled, chaosMs);
-    return { pool: { name, document: documentOf(shape) }, jobs: untilGone(cancelled, plan.goneAt), verbs: plan.verbs };
+    const operated = drawOperatorVerbs(own.part('operators'), name, cancelled, chaosMs);
+    return {
+      pool: { name, document: documentOf(shape) },
+      jobs: untilGone(cancelled, plan.goneAt),
+      verbs: [...plan.verbs, ...operated],
+    };
   });
 
   const parts = {

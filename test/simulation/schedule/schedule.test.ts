@@ -150,14 +150,20 @@ describe('among the first 200 seeds', () => {
     expect(having.length).toBeGreaterThanOrEqual(3);
   });
 
-  test.each(['apply', 'delete', 'cancelAgent', 'audit'])('the verb %s is in at least three', (kind) => {
-    const having = schedules.filter(({ verbs }) => verbs.some((verb) => verb.kind === kind));
-    expect(having.length).toBeGreaterThanOrEqual(3);
-  });
+  test.each(['apply', 'delete', 'purge', 'drain', 'resume', 'cancelAgent', 'audit'])(
+    'the verb %s is in at least three',
+    (kind) => {
+      const having = schedules.filter(({ verbs }) => verbs.some((verb) => verb.kind === kind));
+      expect(having.length).toBeGreaterThanOrEqual(3);
+    },
+  );
 
   test.each<[string, (schedule: Schedule) => boolean]>([
     ['a refused document', ({ verbs }) => verbs.some((verb) => verb.kind === 'apply' && verb.refused)],
     ['a pool that is deleted and declared again', ({ verbs }) => declaredAgain(verbs)],
+    ['a pool that keeps failed machines', ({ pools }) => JSON.stringify(pools).includes('retainedFailures')],
+    ['a forced purge', ({ verbs }) => verbs.some((verb) => verb.kind === 'purge' && verb.force)],
+    ['a drain that cancels', ({ verbs }) => verbs.some((verb) => verb.kind === 'drain' && verb.cancelAtDeadline)],
     ['two pools', ({ pools }) => pools.length === 2],
     ['no job', ({ jobs }) => jobs.length === 0],
     ['jobs in the same instant', ({ jobs }) => jobs.some(({ at }, index) => at === jobs[index + 1]?.at)],

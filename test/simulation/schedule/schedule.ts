@@ -43,6 +43,11 @@ export type ScheduledVerb =
   /** `refused`: the document breaks a rule, so it must be refused and change nothing. */
   | { at: number; kind: 'apply'; pool: string; document: unknown; refused?: true }
   | { at: number; kind: 'delete'; pool: string }
+  /** Purges the n-th open agents (modulo their number), or all. */
+  | { at: number; kind: 'purge'; pool: string; nths: number[] | 'all'; force: boolean }
+  /** `byMs`: its deadline, so long after it is sent. */
+  | { at: number; kind: 'drain'; pool: string; byMs?: number; cancelAtDeadline?: boolean }
+  | { at: number; kind: 'resume'; pool: string }
   /** Cancels the workflow of the n-th open agent (modulo their number) through the engine. */
   | { at: number; kind: 'cancelAgent'; pool: string; nth: number }
   /** Starts an audit by hand beside the scheduled ones. */

@@ -66,7 +66,11 @@ async function doneTwice({ world, people, schedule }: Trial): Promise<Breach[]> 
   for (const { name } of schedule.pools) {
     const run = world.engine.openRun(`pool/${name}`);
     if (!run || run.committed.length === 0 || run.replayFailure) continue;
-    const { specificationVersion } = (await world.engine.query(run.workflowId, 'view')) as PoolView;
+    const { specificationVersion, status } = (await world.engine.query(run.workflowId, 'view')) as PoolView;
+    if (status === 'Draining' && people.operators.serving.has(run.firstRunId)) {
+      const said = 'It drains, and the last that it was told is to serve.';
+      breaches.push({ invariant: 'noUpdateTwice', at: world.timeline.now(), subject: run.workflowId, message: said });
+    }
     const accepted = people.accepted.filter(({ pool, life }) => pool === name && life === run.firstRunId).length;
     if (specificationVersion <= accepted || people.unanswered.has(run.firstRunId)) continue;
     const message = `It is at version ${specificationVersion} after ${accepted} accepted documents.`;
@@ -131,6 +135,7 @@ function disturbances({ schedule, nemesis, people }: Pick<Trial, 'schedule' | 'n
   return [
     ...nemesis.disturbances,
     ...dying.map(({ from }) => ({ at: simulationStart + from, kind: 'agentDied', subject: 'any' })),
+    ...people.operators.disturbances,
     ...people.cancelledBuilds.map(({ at, buildId }) => ({ at, kind: 'buildCancelled', subject: String(buildId) })),
   ];
 }

@@ -6,6 +6,7 @@ import { workflowTypes } from '../../../domain/messages.ts';
 import { taskQueues, workflowIds } from '../../../domain/names.ts';
 import { encodeAll } from '../engine/payloads.ts';
 import type { ScheduledJob, ScheduledVerb } from '../schedule/schedule.ts';
+import { createOperators, type Operators } from './operators.ts';
 import type { World } from './world.ts';
 
 /** How long people wait before they try again what did not get through; milliseconds. */
@@ -35,6 +36,8 @@ export interface People {
   /** First runs of pools that were there when somebody was not told how an update ended. */
   readonly unanswered: Set<string>;
   readonly deleted: Map<string, number>;
+  /** What operators did to agents. */
+  readonly operators: Operators;
   /** Builds that were cancelled on purpose. */
   readonly cancelledBuilds: { at: number; buildId: number }[];
   /** Jobs that were queued. */
@@ -50,8 +53,11 @@ export function createPeople(world: World): People {
   const { engine, timeline, cloud, installation, journal } = world;
   const updateIds = world.chance;
   const limits = installationLimits(installation);
+  const refused: Refused[] = [];
+  const operators = createOperators(world, refused);
   const people: People = {
-    refused: [],
+    refused,
+    operators,
     accepted: [],
     unanswered: new Set(),
     deleted: new Map(),
@@ -66,6 +72,10 @@ export function createPeople(world: World): People {
           return await remove(verb.pool);
         case 'cancelAgent':
           return cancelAgent(verb.pool, verb.nth);
+        case 'purge':
+        case 'drain':
+        case 'resume':
+          return await operators.do(verb);
         case 'audit':
           return people.audit(`audit/by-hand-${timeline.now()}`);
       }

@@ -7,14 +7,23 @@ export function declaredIn(document: unknown): Omit<PoolAccount['declared'][numb
     properties: {
       maximumConcurrency: number;
       agentProfile: { kind: string; resourcePredictions?: { daysData?: Record<string, number>[] } };
+      operatorProfile?: { retainedFailures?: { count: number; timeSpan?: string } };
     };
   };
   const counts = (properties.agentProfile.resourcePredictions?.daysData ?? []).flatMap((day) => Object.values(day));
+  const retained = properties.operatorProfile?.retainedFailures;
   return {
     maximumConcurrency: properties.maximumConcurrency,
     stateless: properties.agentProfile.kind === 'Stateless',
     standby: Math.max(0, ...counts),
+    ...(retained ? { retained: { count: retained.count, timeSpanMs: msOf(retained.timeSpan ?? '1.00:00:00') } } : {}),
   };
+}
+
+/** Milliseconds of `d.hh:mm:ss`. */
+function msOf(span: string): number {
+  const [seconds = 0, minutes = 0, hours = 0, days = 0] = span.split(/[.:]/).map(Number).toReversed();
+  return (((days * 24 + hours) * 60 + minutes) * 60 + seconds) * 1_000;
 }
 
 /** What a pool says of itself. */
@@ -22,7 +31,9 @@ export function toldBy({
   totals,
   agents,
   holds,
-}: PoolView): Required<Pick<PoolAccount, 'totals' | 'roster' | 'holds'>> {
+  status,
+}: PoolView): Required<Pick<PoolAccount, 'totals' | 'roster' | 'holds' | 'kept' | 'draining'>> {
   const held = holds.map(({ image, until, code }) => ({ ...(image === undefined ? {} : { image }), until, code }));
-  return { totals, roster: agents.length, holds: held };
+  const kept = agents.filter(({ phase }) => phase === 'kept').map(({ name }) => name);
+  return { totals, roster: agents.length, holds: held, kept, draining: status === 'Draining' };
 }
