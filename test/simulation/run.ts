@@ -4,7 +4,7 @@ import type { LedgerEntry } from '../../emulator/core/context.ts';
 import { createWorkflowRuntime, type WorkflowRuntime } from './engine/sdk.ts';
 import { createJournal } from './journal.ts';
 import type { EngineChance, Schedule } from './schedule/schedule.ts';
-import { breachesOf, secretsOf, type Trial } from './world/judge.ts';
+import { breachesOf, holdsTold, secretsOf, type Trial } from './world/judge.ts';
 import { createNemesis, type Nemesis } from './world/nemesis.ts';
 import { createPeople, type People } from './world/people.ts';
 import { createWorld, simulationStart, type World } from './world/world.ts';
@@ -63,7 +63,8 @@ export async function simulate(schedule: Schedule, { trace }: SimulateOptions = 
     arrange(schedule, world, people, nemesis, strikes);
     await world.timeline.run(simulationStart + schedule.chaosMs);
     calm(world, schedule);
-    const breaches = await untilConverged({ schedule, world, people, nemesis });
+    const trial = { schedule, world, people, nemesis };
+    const breaches = await untilConverged({ ...trial, told: await holdsTold(trial) });
     for (const { invariant, subject, message } of breaches)
       world.journal.note('judge', `${invariant} ${subject}: ${message}`);
     return {

@@ -116,6 +116,14 @@ function nextKeyPair(): { publicKey: KeyObject; privateKey: KeyObject } {
   return (ring[index] ??= crypto.generateKeyPairSync('rsa', { modulusLength: 2048 }));
 }
 
+/** The private numbers of every key pair that was handed out, as an agent's file of credentials has them. */
+export function privateNumbers(): string[] {
+  return ring.flatMap(({ privateKey }) => {
+    const { d = '', p = '', q = '' } = privateKey.export({ format: 'jwk' });
+    return [d, p, q].map((number) => Buffer.from(number, 'base64url').toString('base64'));
+  });
+}
+
 /** Sleeps as `node:timers/promises` does. */
 function sleep<T>(ms: number, value?: T, options?: { signal?: AbortSignal }): Promise<T> {
   return new Promise((resolve, reject) => {

@@ -10,13 +10,14 @@ import type {
 import { secretsIn } from '../../../domain/invariants/histories.ts';
 import { checkAccount } from '../../../domain/invariants/invariants.ts';
 import type { InvariantRules } from '../../../domain/invariants/rules.ts';
-import type { PoolView } from '../../../domain/messages.ts';
+import { workflowTypes, type PoolInput, type PoolView } from '../../../domain/messages.ts';
 import { declaredIn, toldBy } from '../../support/account/declared.ts';
 import { accountFromLedger } from '../../support/account/from-ledger.ts';
 import { surfacedErrors } from '../../support/account/surfaced.ts';
 import type { Run } from '../engine/records.ts';
-import { stable } from '../engine/payloads.ts';
+import { decodeAll, stable } from '../engine/payloads.ts';
 import type { Schedule } from '../schedule/schedule.ts';
+import { privateNumbers } from '../time/globals.ts';
 import type { Nemesis } from './nemesis.ts';
 import type { People } from './people.ts';
 import { simulationStart, type World } from './world.ts';
@@ -27,6 +28,8 @@ export interface Trial {
   world: World;
   people: People;
   nemesis: Nemesis;
+  /** Errors that pools told their users while the run went on. */
+  told: SurfacedError[];
 }
 
 /** Judges a run as it stands now. */
@@ -86,8 +89,9 @@ export function secretsOf({ world }: Trial): Breach[] {
     'the personal access token': facts.personalAccessToken,
     'the client secret': facts.clientSecret,
     'an access token': world.cloud.token('https://management.azure.com').split('.')[0] ?? '',
-    // How an agent's private key begins: its key pair has no other number that the cloud does not publish.
+    // The name of a number that only private keys have, and the numbers themselves.
     'a private key': '"inverseQ"',
+    ...Object.fromEntries(privateNumbers().map((number, index) => [`number ${index} of a private key`, number])),
   });
 }
 
@@ -99,9 +103,10 @@ function* texts({ engine }: World): Iterable<{ where: string; text: string }> {
   for (const text of engine.activityTasks.heartbeats) yield { where: 'a heartbeat', text };
 }
 
-async function accountOf({ schedule, world, people, nemesis }: Trial): Promise<Account> {
+async function accountOf(trial: Trial): Promise<Account> {
+  const { schedule, world, people, nemesis, told } = trial;
   const { engine, cloud, timeline, installation } = world;
-  const pools = await poolAccounts({ schedule, world, people, nemesis });
+  const pools = await poolAccounts(trial);
   const workflows = workflowLives(engine.allRuns());
   return accountFromLedger((kind) => cloud.context.ledger.entries(kind), {
     installation: installation.name,
@@ -112,7 +117,25 @@ async function accountOf({ schedule, world, people, nemesis }: Trial): Promise<A
     workflows,
     pools,
     disturbances: disturbances({ schedule, nemesis, people }),
-    errors: surfaced(people, pools, workflows, timeline.now()),
+    errors: [...told, ...handedOver(engine.allRuns()), ...surfaced(people, pools, workflows, timeline.now())],
+  });
+}
+
+/** What holds the pools back now, as they tell their users. */
+export async function holdsTold(trial: Omit<Trial, 'told'>): Promise<SurfacedError[]> {
+  return surfacedErrors(await poolAccounts(trial), [], trial.world.timeline.now());
+}
+
+/** What held a pool back when it continued as new: its users were told the same until then. */
+function handedOver(runs: readonly Run[]): SurfacedError[] {
+  return runs.flatMap(({ workflowId, type, input, startedAt }) => {
+    const { state } = (decodeAll(input)[0] ?? {}) as Partial<PoolInput>;
+    if (type !== workflowTypes.pool || !state) return [];
+    return surfacedErrors(
+      [{ name: workflowId.slice('pool/'.length), declared: [], holds: state.holds }],
+      [],
+      startedAt,
+    );
   });
 }
 
@@ -157,7 +180,7 @@ function workflowLives(runs: readonly Run[]): WorkflowLife[] {
   }));
 }
 
-async function poolAccounts({ schedule, world, people }: Trial): Promise<PoolAccount[]> {
+async function poolAccounts({ schedule, world, people }: Omit<Trial, 'told'>): Promise<PoolAccount[]> {
   const { engine } = world;
   const accounts: PoolAccount[] = [];
   for (const { name } of schedule.pools) {
