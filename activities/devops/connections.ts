@@ -122,11 +122,15 @@ function connect(
     let made: Promise<A> | undefined;
     return <T>(use: (api: A) => Promise<T>) =>
       observed(async () => {
-        const api = (made ??= make());
+        const making = (made ??= make());
+        let api: A | undefined;
         try {
-          return await use(await api);
+          api = await making;
+          return await use(api);
         } catch (error) {
-          if ((error as { statusCode?: number }).statusCode === undefined) made = undefined;
+          // Also a refusal, such as 429, while the client was made: kept, it would answer every later call.
+          const forgotten = api === undefined || (error as { statusCode?: number }).statusCode === undefined;
+          if (forgotten && made === making) made = undefined;
           throw error;
         }
       });

@@ -11,12 +11,14 @@ const { ActivityCancellationType } = proto.coresdk.workflow_commands;
 const noPollerMs = 500;
 
 /** Heartbeats that are kept for a search. */
-const heartbeatsKept = 500;
+const textsKept = 500;
 
 /** The life of activities in the engine: queued, given to workers, timed out, tried again. */
 export class ActivityTasks {
   /** Details of heartbeats, as the engine's database has them: some, to be searched for secrets. */
   readonly heartbeats = new Set<string>();
+  /** Failures of attempts, which the engine shows while it tries again: some, to be searched for secrets. */
+  readonly failures = new Set<string>();
   private readonly engine: Engine;
   private readonly byToken = new Map<string, ActivityRecord>();
   private tokens = 0;
@@ -97,7 +99,7 @@ export class ActivityTasks {
     if (!activity) return 'notFound';
     if (details) {
       activity.heartbeatDetails = details;
-      if (this.heartbeats.size < heartbeatsKept) this.heartbeats.add(Buffer.from(details.data ?? []).toString('utf8'));
+      if (this.heartbeats.size < textsKept) this.heartbeats.add(Buffer.from(details.data ?? []).toString('utf8'));
     }
     this.armHeartbeat(activity);
     return activity.cancelRequested ? 'cancelRequested' : 'goOn';
@@ -122,6 +124,7 @@ export class ActivityTasks {
     if (!activity) return;
     const info = failure.applicationFailureInfo;
     activity.lastFailure = failure;
+    if (this.failures.size < textsKept) this.failures.add(JSON.stringify(failure));
     this.retryOr(activity, failure, info?.nonRetryable === true, durationMs(info?.nextRetryDelay));
   }
 

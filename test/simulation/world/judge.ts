@@ -101,6 +101,7 @@ function* texts({ engine }: World): Iterable<{ where: string; text: string }> {
     yield { where: run.workflowId, text: JSON.stringify([run.result, run.attributes]) };
   }
   for (const text of engine.activityTasks.heartbeats) yield { where: 'a heartbeat', text };
+  for (const text of engine.activityTasks.failures) yield { where: 'a failure of an attempt', text };
 }
 
 async function accountOf(trial: Trial): Promise<Account> {
