@@ -67,18 +67,6 @@ export class Scene {
     await this.stage.start('pool', workflowIds.pool(this.pool), [input]);
   }
 
-  /** Ends everything: what a test leaves behind would live on through the days of the next one. */
-  async end(): Promise<void> {
-    const { client } = this.stage;
-    const agents = Array.from({ length: 10 }, (_, index) => workflowIds.agent(this.pool, this.name(index)));
-    for (const id of [workflowIds.pool(this.pool), ...agents]) {
-      await client.workflow
-        .getHandle(id)
-        .terminate()
-        .catch(() => undefined);
-    }
-  }
-
   async view(): Promise<PoolView> {
     return await this.stage.query(workflowIds.pool(this.pool), poolView);
   }

@@ -6,12 +6,10 @@ import { timeSkippingSuite } from './stage.ts';
 
 /** What operators do to a pool that is there, over days of virtual time. Its agents and leases are real workflows. */
 
-const suite = timeSkippingSuite();
+const suite = timeSkippingSuite({ fresh: true });
 const hour = 3_600_000;
 
 let scene: Scene;
-
-afterEach(() => scene.end());
 
 suite('purge', (stage) => {
   test('replaces free agents by new ones, where standby wants them', async () => {

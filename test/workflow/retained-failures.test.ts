@@ -6,13 +6,11 @@ import { timeSkippingSuite, type Stage } from './stage.ts';
 
 /** Machines whose agent failed are kept for inspection, as long as the pool's document says. */
 
-const suite = timeSkippingSuite();
+const suite = timeSkippingSuite({ fresh: true });
 const hour = 3_600_000;
 const { connectMs, offlineMs } = defaultLimits.agent;
 
 let scene: Scene;
-
-afterEach(() => scene.end());
 
 const retained = (count: number, timeSpanMs = 24 * hour) => ({ retainedFailures: { count, timeSpanMs } });
 

@@ -30,8 +30,14 @@ export interface Stage {
   readonly client: Client;
 }
 
-/** A `describe` on the time-skipping server; skipped with its reason printed where that server cannot be had. */
-export function timeSkippingSuite(): (name: string, define: (stage: () => Stage) => void) => void {
+/**
+ * A `describe` on the time-skipping server, of which each test gets its own with `fresh`: what a test leaves unfinished can
+ * stop virtual time for good. Skipped with its reason printed where that server cannot be had.
+ */
+export function timeSkippingSuite({ fresh = false } = {}): (
+  name: string,
+  define: (stage: () => Stage) => void,
+) => void {
   const server = timeSkipping();
   return (name, define) => {
     if (!server.available) {
@@ -42,7 +48,7 @@ export function timeSkippingSuite(): (name: string, define: (stage: () => Stage)
       let environment: TestWorkflowEnvironment;
       let stage: Stage;
       let stopWorkers: () => Promise<void> = async () => {};
-      beforeAll(async () => {
+      (fresh ? beforeEach : beforeAll)(async () => {
         environment = await server.start();
         const client = new Client({
           connection: environment.connection,
@@ -57,7 +63,7 @@ export function timeSkippingSuite(): (name: string, define: (stage: () => Stage)
         await stopWorkers();
         stopWorkers = async () => {};
       });
-      afterAll(async () => {
+      (fresh ? afterEach : afterAll)(async () => {
         await environment.teardown();
       });
       define(() => stage);
