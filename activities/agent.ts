@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { activityInfo } from '@temporalio/activity';
 import type { VirtualMachine } from '@azure/arm-compute';
+import { createParkingActivities } from './agent-parking.ts';
 import type { AzureClients } from './azure/clients.ts';
 import { customData } from './azure/custom-data.ts';
 import { withProgress, type Progress } from './azure/heartbeat.ts';
@@ -69,7 +70,7 @@ export function createAgentActivities(options: AgentActivitiesOptions): AgentAct
     signal: AbortSignal,
     attempt: number,
   ): Promise<ProvisionedAgent> => {
-    const { identity, machine, image, workflowId } = input;
+    const { identity, machine, image, workflowId, stateful = false } = input;
     const reference = machineReference(identity.agent, machine);
     const own = ownTags(identity, workflowId);
 
@@ -119,7 +120,7 @@ export function createAgentActivities(options: AgentActivitiesOptions): AgentAct
       machine,
       image: image.reference,
       tags: machineTags(machine.tags, own, key.fingerprint),
-      customData: customData({ identity, machine, image, registration, key, agentPackageUrl }),
+      customData: customData({ identity, machine, image, registration, key, agentPackageUrl, stateful }),
       sshPublicKey: throwawaySshPublicKey(),
     });
     await azure.pace('writes', machine.subscriptionId, signal);
@@ -171,6 +172,7 @@ export function createAgentActivities(options: AgentActivitiesOptions): AgentAct
   };
 
   return {
+    ...createParkingActivities({ azure, registrar }),
     provisionAgent: (input) =>
       classified(calls.create, () =>
         withProgress<Provisioning, ProvisionedAgent>((progress, signal, attempt) =>

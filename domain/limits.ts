@@ -29,6 +29,8 @@ export interface AgentLimits {
   offlineMs: number;
   /** An agent that nobody uses and that the pool forgot ends by itself. The product's longest lifetime is seven days. */
   lifetimeMs: number;
+  /** Signals in one run before a stateful agent continues as new, for the reason that a pool does. */
+  signalsPerRun: number;
 }
 
 /** Limits of a pool's loop. */
@@ -97,6 +99,7 @@ export const defaultLimits: {
     returnMs: 30 * minute,
     offlineMs: 10 * minute,
     lifetimeMs: 7 * day,
+    signalsPerRun: 5_000,
   },
   pool: { reconcileMs: 10 * minute, overdueMs: 10 * minute, signalsPerRun: 5_000, createsPerTurn: 100 },
   observer: { intervalMs: 2 * second, idleIntervalMs: 2 * second, activityMs: hour, heartbeatMs: 15 * second },

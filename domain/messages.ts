@@ -1,6 +1,7 @@
-import type { AgentState } from './agent-state.ts';
+import type { AgentFacets, AgentState } from './agent-state.ts';
+import type { FailureDetails } from './failure.ts';
 import type { Limits } from './limits.ts';
-import type { Command, Hold, Remark } from './planning/types.ts';
+import type { AgentPhase, Command, Hold, Remark } from './planning/types.ts';
 import type { PoolSpecification } from './pool-specification.ts';
 
 /**
@@ -125,11 +126,15 @@ export interface RosterEntry {
   /** Image name. */
   i: string;
   /** Phase. */
-  p: 'creating' | 'ready' | 'busy' | 'offline' | 'returning';
+  p: AgentPhase;
   /** Since, milliseconds since the epoch. */
   s: number;
   /** Set once it is done: it served its job or was told to return, so it never becomes ready again. */
   d?: 1;
+  /** Only of a stateful agent: when its longest life is over, milliseconds since the epoch. */
+  l?: number;
+  /** Only of a stateful agent that has served: when its last job ended, milliseconds since the epoch. */
+  e?: number;
 }
 
 /** Everything that a pool carries from run to run. */
@@ -202,7 +207,46 @@ export interface AgentInput {
   seenAt?: number;
   decidedAt: number;
   reason: string;
+  /** What a former run of a stateful agent handed over. */
+  carried?: CarriedAgent;
 }
+
+/** All that a stateful agent carries from run to run. Its shown state is derived, so it is not among it. */
+export interface CarriedAgent {
+  schemaVersion: 1;
+  createdAt: number;
+  facets: AgentFacets;
+  since: number;
+  why: string;
+  receipt: Partial<WaitReceipt>;
+  registrationId?: number;
+  resourceId?: string;
+  observation?: AgentObservation;
+  offlineSince?: number;
+  retireReason?: string;
+  parkReason?: string;
+  /** Jobs that were seen on it and not served yet, and the last one. */
+  jobs: ObservedJob[];
+  /** Request ids of the last jobs that it served. */
+  served: number[];
+  /** Jobs that it has told its pool of. */
+  told: number;
+  failure?: FailureDetails;
+}
+
+/** Asks a parked agent to wake. `seenAt`: when the observer saw the job that it is for; absent for standby. */
+export interface WakeRequest {
+  reason: string;
+  decidedAt: number;
+  seenAt?: number;
+}
+
+/** Told by a stateful agent to its pool between its beginning and its end. */
+export type AgentProgress =
+  | { agent: string; kind: 'served'; job: LeaseOutcome }
+  | { agent: string; kind: 'parked' }
+  /** A job was faster: it goes on serving. */
+  | { agent: string; kind: 'notParked' };
 
 /** Told by an agent to its pool when it ends, and why. */
 export interface AgentReport {
@@ -211,6 +255,8 @@ export interface AgentReport {
   /** The surfaced error, when it failed before it served. */
   failure?: { code: string; class: string; message: string; retryAfterMs: number };
   job?: LeaseOutcome;
+  /** Jobs of a stateful agent that its pool was told of before. */
+  told?: number;
 }
 
 /** How an agent's one lease ended, with its wait receipt. */

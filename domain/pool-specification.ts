@@ -35,6 +35,16 @@ export interface MachineSpecification {
   workFolder: string;
 }
 
+/** How long agents live that serve many jobs. Durations in milliseconds. */
+export interface StatefulSpecification {
+  /** Longest life of an agent, from its creation, parked or not; a running job is finished. Ten minutes to seven days. */
+  lifetimeMs: number;
+  /** How long an agent waits for another job, whatever standby wants; 0 to seven days. */
+  graceMs: number;
+  /** An agent that nobody needs is deallocated, and its disks are kept. */
+  park: boolean;
+}
+
 /** A pool as the workflows run it. */
 export interface PoolSpecification {
   /** Name of the ARM resource. */
@@ -54,4 +64,6 @@ export interface PoolSpecification {
   standby: { count: number; counts: 'total' | 'idle' };
   images: ImageSpecification[];
   machine: MachineSpecification;
+  /** Absent: every job gets a fresh machine. */
+  stateful?: StatefulSpecification;
 }

@@ -2,6 +2,7 @@ import { defineQuery, defineSignal, defineUpdate } from '@temporalio/workflow';
 import type { AuditView } from '../domain/audit/report.ts';
 import type {
   AgentObservation,
+  AgentProgress,
   AgentReport,
   AgentView,
   JobObservation,
@@ -9,6 +10,7 @@ import type {
   PoolObservation,
   PoolState,
   PoolView,
+  WakeRequest,
   WatchedPool,
 } from '../domain/messages.ts';
 import { signalNames } from '../domain/messages.ts';
@@ -43,10 +45,19 @@ export const poolObserved = defineSignal<[PoolObservation]>(signalNames.poolObse
 
 export const agentReported = defineSignal<[AgentReport]>('agentReported');
 
+/** What a stateful agent tells while it lives: a job that it served, and whether it is parked. */
+export const agentProgressed = defineSignal<[AgentProgress]>('agentProgressed');
+
 export const agentObserved = defineSignal<[AgentObservation]>(signalNames.agentObserved);
 
 /** Asks an agent to return its machine; a job that it runs is finished first. */
 export const retire = defineSignal<[{ reason: string }]>('retire');
+
+/** Asks a stateful agent to deallocate its machine and keep the disks. A job that comes first is served instead. */
+export const park = defineSignal<[{ reason: string }]>('park');
+
+/** Asks a parked agent to start its machine again. */
+export const wake = defineSignal<[WakeRequest]>('wake');
 
 export const agentView = defineQuery<AgentView>('view');
 

@@ -13,12 +13,13 @@ import {
   workflowInfo,
 } from '@temporalio/workflow';
 import type { AgentInput, PoolInput, PoolState, PoolView } from '../domain/messages.ts';
-import { agentName, organizationName } from '../domain/names.ts';
+import { agentName } from '../domain/names.ts';
 import { planCapacity } from '../domain/planning/plan-capacity.ts';
 import type { Command, Plan } from '../domain/planning/types.ts';
 import type { PoolSpecification } from '../domain/pool-specification.ts';
 import {
   applyObservation,
+  applyProgress,
   applyReport,
   demandSeenAt,
   newPoolState,
@@ -27,9 +28,10 @@ import {
   reconcileRoster,
   rememberUpdate,
 } from '../domain/pool-state.ts';
-import { devops, engine, priorities } from './activity-profiles.ts';
+import { engine, priorities } from './activity-profiles.ts';
 import { failureDetails, ownFailure } from './failures.ts';
 import {
+  agentProgressed,
   agentReported,
   apply,
   deletePool,
@@ -41,6 +43,8 @@ import {
 import { acceptDocument } from './pool/accept-document.ts';
 import { retireAgent, startAgent } from './pool/agents.ts';
 import { describePool } from './pool/describe.ts';
+import { lifeOf, parkOrWake } from './pool/lives.ts';
+import { removeAgentPool } from './pool/remove.ts';
 import { searchAttributes } from './search-attributes.ts';
 
 /** A pool that was started without a document ends after this long. */
@@ -116,6 +120,15 @@ class PoolLife {
         applyReport(this.state, report, Date.now());
       },
       { description: 'An agent ended and how.' },
+    );
+    setHandler(
+      agentProgressed,
+      (progress) => {
+        this.signals++;
+        this.events++;
+        applyProgress(this.state, progress, Date.now());
+      },
+      { description: 'A stateful agent served a job, or parked its machine.' },
     );
     setHandler(apply, (update) => this.apply(update.document), {
       validator: (update: { document: unknown }) => this.validate(update),
@@ -203,7 +216,7 @@ class PoolLife {
     let room = this.input.limits.pool.createsPerTurn;
     const chosen: Command[] = [];
     for (const command of commands) {
-      if (command.kind === 'retire') {
+      if (command.kind !== 'create') {
         chosen.push(command);
         continue;
       }
@@ -217,6 +230,10 @@ class PoolLife {
 
   private async act(command: Command): Promise<void> {
     if (command.kind === 'retire') return await this.retire(command.agent, command.reason.message);
+    if (command.kind !== 'create') {
+      if (!(await parkOrWake(this.input.pool, this.state, command, Date.now()))) this.events++;
+      return;
+    }
     const starts = Array.from({ length: command.count }, () =>
       this.create(command.image, command.reason.message, command.reason.code === 'Demand'),
     );
@@ -230,7 +247,7 @@ class PoolLife {
     const now = Date.now();
     const isFirst = specification.images[0]?.name === image;
     const seenAt = forDemand ? (demandSeenAt(this.state, image, isFirst) ?? this.state.observedAt) : undefined;
-    this.state.roster.push({ n: name, i: image, p: 'creating', s: now });
+    this.state.roster.push({ n: name, i: image, p: 'creating', s: now, ...lifeOf(specification, now) });
     this.state.totals.requested += 1;
     const agentInput: AgentInput = {
       identity: {
@@ -378,16 +395,4 @@ class PoolLife {
       ...(this.lastPlan === undefined ? {} : { lastPlan: { at: this.lastPlan.at, ...this.lastPlan.plan } }),
     };
   }
-}
-
-async function removeAgentPool(
-  { pool: name, installation }: PoolInput,
-  specification: PoolSpecification,
-): Promise<void> {
-  await engine.unwatchPool.executeWithOptions({ summary: 'observe the pool no longer' }, [
-    { organization: organizationName(specification.organization.url), pool: name },
-  ]);
-  await devops.removeAgentPool.executeWithOptions({ summary: 'remove the agent pool from Azure DevOps' }, [
-    { installation, specification },
-  ]);
 }

@@ -2,6 +2,7 @@ import type { AgentIdentity } from '../../domain/messages.ts';
 import type { ImageReference, ImageSpecification, MachineSpecification } from '../../domain/pool-specification.ts';
 import { ownFailure } from '../errors.ts';
 import type { AgentRegistration } from '../interfaces.ts';
+import { agentService, startAgentService } from './agent-service.ts';
 import type { AgentKey } from './key-stock.ts';
 
 /** Where the agent's software is on the machine. An image without it fetches it on its first start. */
@@ -25,22 +26,27 @@ export interface CustomDataInput {
   key: AgentKey;
   /** Where an image without the agent's software gets it from: a tar.gz for 64-bit Linux. */
   agentPackageUrl: string;
+  /** The agent runs one job after the other, and comes up again with its machine. */
+  stateful?: boolean;
 }
 
 /**
  * Custom data of a Linux machine, base64: cloud-init's `#cloud-config`. It writes the files that `config.sh` would have
- * written, so that no token that could do more than be this one agent ever reaches a machine, and runs one job. All of
- * it is JSON, which is YAML: nothing that a team chose can change the structure.
+ * written, so that no token that could do more than be this one agent ever reaches a machine, and runs one job, or
+ * one after the other. All of it is JSON, which is YAML: nothing that a team chose can change the structure.
  */
 export function customData(input: CustomDataInput): string {
   const config = {
-    write_files: agentFiles(input).map(({ name, content }) => ({
-      path: `${agentFolder}/${name}`,
-      encoding: 'b64',
-      content: Buffer.from(content).toString('base64'),
-      permissions: '0600',
-    })),
-    runcmd: commands(input.agentPackageUrl),
+    write_files: [
+      ...agentFiles(input).map(({ name, content }) => ({
+        path: `${agentFolder}/${name}`,
+        encoding: 'b64',
+        content: Buffer.from(content).toString('base64'),
+        permissions: '0600',
+      })),
+      ...(input.stateful ? [agentService({ folder: agentFolder, user: agentUser })] : []),
+    ],
+    runcmd: commands(input.agentPackageUrl, input.stateful ?? false),
   };
   const text = `#cloud-config\n${JSON.stringify(config)}\n`;
   const size = Buffer.byteLength(text);
@@ -95,7 +101,7 @@ function describeImage(reference: ImageReference): string {
 }
 
 /** What cloud-init runs last. The agent runs as a unit of its own, for a job may outlast cloud-init by two days. */
-function commands(agentPackageUrl: string): string[][] {
+function commands(agentPackageUrl: string, stateful: boolean): string[][] {
   const fetchAgent =
     'test -x "$1/run.sh" || { curl --fail --silent --show-error --location --retry 5 "$2" | tar -xz -C "$1" && "$1/bin/installdependencies.sh"; }';
   const fillAddress = 'sed -i "s/$2/$(hostname -I | cut -d " " -f 1)/" "$1/.setup_info"';
@@ -109,13 +115,15 @@ function commands(agentPackageUrl: string): string[][] {
       '-c',
       'rm -f /var/lib/waagent/CustomData /var/lib/waagent/ovf-env.xml /var/lib/cloud/instance/user-data.txt /var/lib/cloud/instance/user-data.txt.i',
     ],
-    [
-      'systemd-run',
-      '--unit=azure-pipelines-agent',
-      `--uid=${agentUser}`,
-      `--working-directory=${agentFolder}`,
-      `${agentFolder}/run.sh`,
-      '--once',
-    ],
+    stateful ? startAgentService : runOnce,
   ];
 }
+
+const runOnce = [
+  'systemd-run',
+  '--unit=azure-pipelines-agent',
+  `--uid=${agentUser}`,
+  `--working-directory=${agentFolder}`,
+  `${agentFolder}/run.sh`,
+  '--once',
+];

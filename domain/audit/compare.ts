@@ -29,7 +29,7 @@ export interface Comparison {
 }
 
 /** States in which an agent's machine exists. While it is provisioned, or returned, a list may or may not show it. */
-const statesWithMachine: readonly (AgentState | undefined)[] = ['Starting', 'Ready', 'Allocated'];
+const statesWithMachine: readonly (AgentState | undefined)[] = ['Starting', 'Ready', 'NotReady', 'Allocated', 'Parked'];
 
 /** Machines asked for one by one in one look; an empty list must not turn into hundreds of calls. */
 const askedMax = 50;

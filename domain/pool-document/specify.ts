@@ -6,6 +6,7 @@ import { propertyPath } from '../validation/path.ts';
 import { resolveImages } from './images.ts';
 import { isConstant, notSupportedViolations } from './not-supported.ts';
 import type { PoolDocument } from './schema.ts';
+import { lifeViolations, statefulOf } from './stateful.ts';
 
 /** What `specify` needs of an installation. */
 export type SpecifyInstallation = Pick<Installation, 'azure' | 'azureDevOps' | 'images'>;
@@ -34,12 +35,14 @@ export function specify(
     ...notSupportedViolations({ document, images, hasDefaultSubnet }),
     ...tagViolations(document),
     ...workFolderViolations(document),
+    ...lifeViolations(document),
     ...insecureOrganizations(document, installation),
   );
   const [organization] = organizationProfile.kind === 'AzureDevOps' ? organizationProfile.organizations : [];
   const subnetId = fabricProfile.networkProfile?.subnetId ?? installation.azure.subnetId;
   if (violations.length > 0 || organization === undefined || subnetId === undefined) return { violations };
 
+  const stateful = statefulOf(document);
   const url = organization.url.replace(/\/{1,100}$/, '');
   const specification: PoolSpecification = {
     name: document.name,
@@ -55,6 +58,7 @@ export function specify(
     standby: { count: standbyCount(agentProfile), counts: 'total' },
     images: images.filter((image) => image !== undefined),
     machine: machineOf(document, installation, subnetId),
+    ...(stateful === undefined ? {} : { stateful }),
   };
   return { specification };
 }

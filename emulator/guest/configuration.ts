@@ -2,7 +2,7 @@ import { createPrivateKey, type KeyObject } from 'node:crypto';
 import { posix } from 'node:path';
 import type { BootedMachine } from '../core/context.ts';
 import { readCloudConfig } from './cloud-init.ts';
-import { fillAddress, findLaunch } from './launch.ts';
+import { fillAddress, findLaunch, findLaunchOfLaterBoot } from './launch.ts';
 
 /** All that the agent knows when it starts: the files that `config.sh` writes, as found on the machine. */
 export interface AgentConfiguration {
@@ -39,7 +39,10 @@ export function readConfiguration(machine: BootedMachine): AgentConfiguration | 
   if (machine.customData === undefined || machine.customData.trim() === '') return undefined;
   const boot = readCloudConfig(machine.customData);
   fillAddress(boot, machine.privateIpAddress);
-  const launch = findLaunch(boot);
+  const isLater = (machine.boots ?? 1) > 1;
+  const launch = isLater ? findLaunchOfLaterBoot(boot) : findLaunch(boot);
+  // What the first boot did not enable does not come up again.
+  if (launch === undefined && isLater) return undefined;
   if (launch === undefined) throw new Error('No command of the first boot starts run.sh.');
   const read = (name: string): Record<string, unknown> => {
     const content = boot.files.get(posix.join(launch.folder, name));

@@ -27,6 +27,9 @@ const readers = new Set([
   'grep',
 ]);
 
+/** What lets `systemctl` start a unit at once. */
+const starts = new Set(['start', 'restart', '--now']);
+
 /** How deep scripts that call scripts are followed. */
 const deepest = 5;
 
@@ -39,6 +42,26 @@ export function findLaunch(boot: FirstBoot): Launch | undefined {
   for (const command of boot.commands) {
     const found = typeof command === 'string' ? inScript(command, '/', boot, 0) : inCommand(command, '/', boot, 0);
     if (found !== undefined) return found;
+  }
+  return undefined;
+}
+
+/**
+ * Reads what a later boot starts: cloud-init runs its commands on the first boot only, so it is what they enabled as a
+ * systemd unit. `undefined`: nothing.
+ */
+export function findLaunchOfLaterBoot(boot: FirstBoot): Launch | undefined {
+  for (const command of boot.commands) {
+    const scripts =
+      typeof command === 'string'
+        ? [command]
+        : command.flatMap((word, index) => (/\s/.test(word) ? [expand(word, command.slice(index + 1))] : []));
+    const all = [...(typeof command === 'string' ? [] : [command]), ...scripts.flatMap(simpleCommands)];
+    for (const [program = '', ...words] of all) {
+      if (posix.basename(program) !== 'systemctl' || !words.includes('enable')) continue;
+      const found = inUnits(words, boot, 0);
+      if (found !== undefined) return found;
+    }
   }
   return undefined;
 }
@@ -56,7 +79,9 @@ function inScript(script: string, folder: string, boot: FirstBoot, depth: number
 function inCommand(words: readonly string[], folder: string, boot: FirstBoot, depth: number): Launch | undefined {
   const [first = ''] = words;
   if (depth > deepest || readers.has(first)) return undefined;
-  if (posix.basename(first) === 'systemctl') return inUnits(words.slice(1), boot, depth);
+  if (posix.basename(first) === 'systemctl') {
+    return words.some((word) => starts.has(word)) ? inUnits(words.slice(1), boot, depth) : undefined;
+  }
   const option = words.find((word) => word.startsWith('--working-directory='));
   const base = option === undefined ? folder : option.slice(option.indexOf('=') + 1);
   for (const [index, word] of words.entries()) {
@@ -77,7 +102,6 @@ function expand(script: string, parameters: readonly string[]): string {
 }
 
 function inUnits(words: readonly string[], boot: FirstBoot, depth: number): Launch | undefined {
-  if (!words.includes('start') && !words.includes('restart') && !words.includes('--now')) return undefined;
   for (const word of words) {
     const name = word.endsWith('.service') ? word : `${word}.service`;
     for (const [path, content] of boot.files) {

@@ -212,7 +212,6 @@ describe('what this version cannot do is refused, never ignored', () => {
       'properties.organizationProfile.permissionProfile.kind',
       { 'properties.organizationProfile.permissionProfile': { kind: 'CreatorOnly' } },
     ],
-    [`${agentProfile}.kind`, `${agentProfile}.kind`, { [`${agentProfile}.kind`]: 'Stateful' }],
     [
       `${agentProfile}.resourcePredictionsProfile.kind`,
       `${agentProfile}.resourcePredictionsProfile.kind`,
@@ -257,7 +256,6 @@ describe('what this version cannot do is refused, never ignored', () => {
     ],
     ...Object.entries({
       recycle: 'Reimage',
-      park: true,
       spot: {},
       zones: ['1'],
       regions: [{ location: 'northeurope', subnetId: subnetOf('northeurope') }],

@@ -180,9 +180,16 @@ export function showLines(view: PoolDetails, now: number, style: Style): string[
 
 function phaseMeaning(phase: PoolDetails['agents'][number]['phase']) {
   return meaningOf(
-    { creating: 'provisioning', ready: 'ready', busy: 'allocated', offline: 'notReady', returning: 'pendingReturn' }[
-      phase
-    ],
+    {
+      creating: 'provisioning',
+      ready: 'ready',
+      busy: 'allocated',
+      offline: 'notReady',
+      returning: 'pendingReturn',
+      parking: 'notReady',
+      parked: 'parked',
+      waking: 'starting',
+    }[phase],
   );
 }
 
@@ -198,7 +205,7 @@ export function explainLines({ pool, status, lastPlan, holds, queued }: PoolExpl
     ...lastPlan.commands.map((command) =>
       command.kind === 'create'
         ? `  create ${command.count} of ${command.image}: ${command.reason.message}`
-        : `  retire ${command.agent}: ${command.reason.message}`,
+        : `  ${command.kind} ${command.agent}: ${command.reason.message}`,
     ),
     ...lastPlan.remarks.map(({ image, message }) => (image === undefined ? `  ${message}` : `  ${image}: ${message}`)),
     ...(lastPlan.nextAt === undefined ? [] : [`next plan without any event in ${duration(lastPlan.nextAt - now)}`]),

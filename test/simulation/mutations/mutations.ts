@@ -127,13 +127,13 @@ export const mutations: readonly Mutation[] = [
     changes: [
       {
         file: poolWorkflow,
-        find: "this.state.roster.push({ n: name, i: image, p: 'creating', s: now });",
-        replace: "this.state.roster.push({ n: name, i: image, p: 'ready', s: now });",
+        find: "this.state.roster.push({ n: name, i: image, p: 'creating', s: now, ...lifeOf(specification, now) });",
+        replace: "this.state.roster.push({ n: name, i: image, p: 'ready', s: now, ...lifeOf(specification, now) });",
       },
       {
         file: 'domain/pool-state.ts',
-        find: "return entry.p === 'busy' || entry.d ? 'returning' : 'offline';",
-        replace: "return entry.p === 'busy' || entry.d ? 'returning' : 'ready';",
+        find: "return isDone ? 'returning' : 'offline';",
+        replace: "return isDone ? 'returning' : 'ready';",
       },
     ],
   },
@@ -141,7 +141,7 @@ export const mutations: readonly Mutation[] = [
     name: 'reuse-without-clean-image',
     bug: 'A stateless machine goes on to the next job after its first.',
     changes: [
-      { file: 'activities/azure/custom-data.ts', find: "      '--once',\n", replace: '' },
+      { file: 'activities/azure/custom-data.ts', find: "  '--once',\n", replace: '' },
       {
         file: agentWorkflow,
         find: 'const disabling = this.disable();',

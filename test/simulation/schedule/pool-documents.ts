@@ -1,4 +1,4 @@
-import type { Draw } from './draw.ts';
+import { minute, type Draw } from './draw.ts';
 
 /** Where pools are made; what the embedded cloud is called in every simulation (`emulator/core/facts.ts`). */
 export const place = {
@@ -27,6 +27,8 @@ export interface PoolShape {
   size: string;
   /** Share of standby of each image; absent: equal shares. */
   buffers?: number[];
+  /** Agents serve many jobs; absent: every job gets a fresh one. */
+  stateful?: { lifetimeMs?: number; graceMs?: number; park: boolean };
 }
 
 /** A first shape of a pool: small, and mostly without or with little standby. */
@@ -43,7 +45,27 @@ export function drawShape(draw: Draw, name: string): PoolShape {
     images: chosen,
     size: draw.pick(sizes),
     ...(count === 2 && draw.happens(0.5) ? { buffers: [share, 100 - share] } : {}),
+    // Drawn apart, so that the stateless pools are what they were.
+    ...drawLives(draw.part('lives')),
   };
+}
+
+/** One pool in four is stateful. Lives are long enough for a machine of the slowest cloud to come up and serve. */
+function drawLives(draw: Draw): Pick<PoolShape, 'stateful'> {
+  if (!draw.happens(0.25)) return {};
+  return {
+    stateful: {
+      ...(draw.happens(0.5) ? { lifetimeMs: draw.time(40 * minute, 180 * minute) } : {}),
+      ...(draw.happens(0.6) ? { graceMs: draw.time(minute / 2, 10 * minute) } : {}),
+      park: draw.happens(0.6),
+    },
+  };
+}
+
+/** As ARM writes durations below a day. */
+function timeSpan(ms: number): string {
+  const parts = [Math.floor(ms / 3_600_000), Math.floor(ms / 60_000) % 60, Math.floor(ms / 1_000) % 60];
+  return parts.map((part) => String(part).padStart(2, '0')).join(':');
 }
 
 /** The document of a shape. It obeys every rule of the pool document. */
@@ -58,7 +80,7 @@ export function documentOf(shape: PoolShape): object {
         organizations: [{ url: place.organizationUrl, projects: [place.project] }],
       },
       agentProfile: {
-        kind: 'Stateless',
+        ...livesOf(shape),
         ...(shape.standby === 0
           ? {}
           : {
@@ -74,7 +96,18 @@ export function documentOf(shape: PoolShape): object {
           ...(shape.buffers === undefined ? {} : { buffer: String(shape.buffers[position] ?? 0) }),
         })),
       },
+      ...(shape.stateful?.park ? { operatorProfile: { park: true } } : {}),
     },
+  };
+}
+
+function livesOf({ stateful }: PoolShape): object {
+  if (stateful === undefined) return { kind: 'Stateless' };
+  const { lifetimeMs, graceMs } = stateful;
+  return {
+    kind: 'Stateful',
+    ...(lifetimeMs === undefined ? {} : { maxAgentLifetime: timeSpan(lifetimeMs) }),
+    ...(graceMs === undefined ? {} : { gracePeriodTimeSpan: timeSpan(graceMs) }),
   };
 }
 
@@ -126,7 +159,7 @@ export function refusedDocument(draw: Draw, shape: PoolShape): unknown {
     () => set('properties.maximumConcurrency', '8'),
     () => set('properties.maximumConcurrency', 1e9),
     () => set('properties.maximumConcurrency', 1.5),
-    () => set('properties.agentProfile.kind', 'Stateful'),
+    () => set('properties.agentProfile', { kind: 'Stateful', maxAgentLifetime: '7.00:00:01' }),
     () =>
       set('properties.agentProfile', {
         kind: 'Stateless',

@@ -6,7 +6,12 @@ export function declaredIn(document: unknown): Omit<PoolAccount['declared'][numb
   const { properties } = document as {
     properties: {
       maximumConcurrency: number;
-      agentProfile: { kind: string; resourcePredictions?: { daysData?: Record<string, number>[] } };
+      agentProfile: {
+        kind: string;
+        maxAgentLifetime?: string;
+        resourcePredictions?: { daysData?: Record<string, number>[] };
+      };
+      operatorProfile?: { park?: boolean };
     };
   };
   const counts = (properties.agentProfile.resourcePredictions?.daysData ?? []).flatMap((day) => Object.values(day));
@@ -14,7 +19,17 @@ export function declaredIn(document: unknown): Omit<PoolAccount['declared'][numb
     maximumConcurrency: properties.maximumConcurrency,
     stateless: properties.agentProfile.kind === 'Stateless',
     standby: Math.max(0, ...counts),
+    ...(properties.agentProfile.kind === 'Stateful'
+      ? { lifetimeMs: spanMs(properties.agentProfile.maxAgentLifetime ?? '7.00:00:00') }
+      : {}),
+    ...(properties.operatorProfile?.park === undefined ? {} : { park: properties.operatorProfile.park }),
   };
+}
+
+/** Milliseconds of `d.hh:mm:ss` or `hh:mm:ss`. */
+function spanMs(span: string): number {
+  const [seconds = 0, minutes = 0, hours = 0, days = 0] = span.split(/[.:]/).map(Number).toReversed();
+  return (((days * 24 + hours) * 60 + minutes) * 60 + seconds) * 1_000;
 }
 
 /** What a pool says of itself. */

@@ -8,7 +8,7 @@ import { openTable } from '../../../emulator/azure-devops/table.ts';
 import { createVirtualClock } from '../../../emulator/core/clock.ts';
 import { createMemoryStore } from '../../../emulator/core/store.ts';
 import { readCloudConfig } from '../../../emulator/guest/cloud-init.ts';
-import { fillAddress, findLaunch } from '../../../emulator/guest/launch.ts';
+import { fillAddress, findLaunch, findLaunchOfLaterBoot } from '../../../emulator/guest/launch.ts';
 
 const agent: AgentRecord = {
   id: 1,
@@ -183,6 +183,18 @@ describe('the first boot', () => {
   ])('takes %s for no start', (_, command) => {
     const files = new Map([['/etc/systemd/system/agent.service', Buffer.from(unit)]]);
     expect(findLaunch({ files, commands: [command] })).toBeUndefined();
+  });
+
+  test.each([
+    ['a unit that was enabled', ['systemctl', 'enable', '--now', 'agent.service'], true],
+    ['a unit that was only enabled', 'systemctl enable agent.service', true],
+    ['a unit that was only started', ['systemctl', 'start', 'agent.service'], false],
+    ['a command', ['/opt/agent/run.sh', '--once'], false],
+    ['a transient unit', ['systemd-run', '--working-directory=/opt/agent', './run.sh', '--once'], false],
+  ])('starts the agent by %s again with every later boot: %#', (_, command, again) => {
+    const files = new Map([['/etc/systemd/system/agent.service', Buffer.from(unit)]]);
+    const launch = findLaunchOfLaterBoot({ files, commands: [command] });
+    expect(launch).toEqual(again ? { folder: '/opt/agent', once: true } : undefined);
   });
 
   test("puts the machine's own address where sed puts it", () => {
