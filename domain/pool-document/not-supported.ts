@@ -194,7 +194,8 @@ export const notSupported: readonly NotSupported[] = [
   {
     property: 'properties.operatorProfile.recycle',
     refused: '`Reimage`',
-    reason: 'Machines are always replaced yet. Use Replace, or remove it.',
+    reason:
+      'Whether a new agent identity reaches a virtual machine that is reimaged is not confirmed, so machines are replaced. Use Replace, or remove it.',
     find: ({ document }) =>
       found(document.properties.operatorProfile?.recycle === 'Reimage', [...operatorProfile, 'recycle']),
   },
