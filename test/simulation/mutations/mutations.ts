@@ -194,6 +194,34 @@ export const mutations: readonly Mutation[] = [
     ],
   },
   {
+    name: 'parked-without-asking',
+    bug: 'The machine of a stateful agent is deallocated although a job holds the agent.',
+    changes: [
+      {
+        file: 'activities/devops/registrar.ts',
+        find: "if (!(await isHeld(connection, identity.agentPoolId, agent.id))) return 'withdrawn';",
+        replace: "if (agent.id > 0) return 'withdrawn';",
+      },
+      // And a pool that parks at once, so that jobs meet it.
+      {
+        file: 'domain/planning/retire-surplus.ts',
+        find: 'left = of.surplus;',
+        replace: 'left = of.tally.ready.length;',
+      },
+    ],
+  },
+  {
+    name: 'woken-beyond-maximum',
+    bug: 'An agent that is being woken does not count towards the maximum.',
+    changes: [
+      {
+        file: 'domain/planning/tally.ts',
+        find: "agents: agents.filter(({ phase }) => phase !== 'parked'),",
+        replace: "agents: agents.filter(({ phase }) => phase !== 'parked' && phase !== 'waking'),",
+      },
+    ],
+  },
+  {
     name: 'connect-limit-forgotten',
     bug: 'A machine whose agent never connects is kept.',
     changes: [{ file: agentWorkflow, find: 'wait: limits.connectMs,', replace: 'wait: 1_000 * limits.connectMs,' }],
