@@ -49,7 +49,8 @@ export function agentState({ compute, registration, lease }: AgentFacets): Agent
  */
 export const legalTransitions: Readonly<Record<AgentState, readonly AgentState[]>> = {
   Provisioning: ['Starting', 'Ready', 'NotReady', 'Allocated', 'PendingReturn'],
-  Starting: ['Ready', 'Allocated', 'PendingReturn'],
+  // It may be parked before it has heard that it is online.
+  Starting: ['Ready', 'NotReady', 'Allocated', 'PendingReturn'],
   Ready: ['NotReady', 'Allocated', 'PendingReturn'],
   NotReady: ['Ready', 'Allocated', 'Parked', 'PendingReturn'],
   Allocated: ['Ready', 'NotReady', 'PendingReturn'],

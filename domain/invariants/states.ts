@@ -93,7 +93,8 @@ function historyOf({ id, owner }: ResourceLife, { workflows, jobs, from, until }
   // One look shows the last state only, and the jobs that have not ended: what returns may have done anything before.
   const last = from === until ? states.at(-1) : undefined;
   const served = took || last === 'Allocated' || last === 'PendingReturn';
-  return { served, connected: served || states.includes('Ready') || states.includes('Allocated') };
+  const connected = ['Ready', 'Allocated', 'Parked'].some((state) => states.includes(state));
+  return { served, connected: served || connected };
 }
 
 function longHolds({ pools, until }: Account): Breach[] {

@@ -63,6 +63,7 @@ describe('legalTransitions', () => {
       'PendingReturn',
     ],
     ['Provisioning', 'Starting', 'Ready', 'NotReady', 'Ready'],
+    ['Provisioning', 'Starting', 'NotReady', 'Parked', 'Starting'],
   ];
   test.each(lives)('%s, %s, %s, %s, %s… is a life of a stateful agent only', (...states) => {
     expect(told(states, undefined, false)).toEqual([]);

@@ -202,11 +202,11 @@ export const mutations: readonly Mutation[] = [
         find: "if (!(await isHeld(connection, identity.agentPoolId, agent.id))) return 'withdrawn';",
         replace: "if (agent.id > 0) return 'withdrawn';",
       },
-      // And a pool that parks at once, so that jobs meet it.
+      // And a pool that does not wait until a ready agent has settled, so that jobs meet it.
       {
         file: 'domain/planning/retire-surplus.ts',
-        find: 'left = of.surplus;',
-        replace: 'left = of.tally.ready.length;',
+        find: 'export const defaultIdleGraceMs = 30_000;',
+        replace: 'export const defaultIdleGraceMs = 1;',
       },
     ],
   },
