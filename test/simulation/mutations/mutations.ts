@@ -194,23 +194,6 @@ export const mutations: readonly Mutation[] = [
     ],
   },
   {
-    name: 'parked-without-asking',
-    bug: 'The machine of a stateful agent is deallocated although a job holds the agent.',
-    changes: [
-      {
-        file: 'activities/devops/registrar.ts',
-        find: "if (!(await isHeld(connection, identity.agentPoolId, agent.id))) return 'withdrawn';",
-        replace: "if (agent.id > 0) return 'withdrawn';",
-      },
-      // And a pool that does not wait until a ready agent has settled, so that jobs meet it.
-      {
-        file: 'domain/planning/retire-surplus.ts',
-        find: 'export const defaultIdleGraceMs = 30_000;',
-        replace: 'export const defaultIdleGraceMs = 1;',
-      },
-    ],
-  },
-  {
     name: 'woken-beyond-maximum',
     bug: 'An agent that is being woken does not count towards the maximum.',
     changes: [
