@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { activityInfo } from '@temporalio/activity';
 import type { VirtualMachine } from '@azure/arm-compute';
 import { defaultAgentPackages, type AgentPackage } from '../domain/agent-package.ts';
+import { createParkingActivities } from './agent-parking.ts';
 import type { ProxyCredential } from './azure/bootstrap/proxy-files.ts';
 import type { AzureClients } from './azure/clients.ts';
 import { customData } from './azure/custom-data.ts';
@@ -71,7 +72,7 @@ export function createAgentActivities(options: AgentActivitiesOptions): AgentAct
     signal: AbortSignal,
     attempt: number,
   ): Promise<ProvisionedAgent> => {
-    const { identity, machine, image, workflowId } = input;
+    const { identity, machine, image, workflowId, stateful = false } = input;
     const reference = machineReference(identity.agent, machine);
     const own = ownTags(identity, workflowId);
 
@@ -131,6 +132,7 @@ export function createAgentActivities(options: AgentActivitiesOptions): AgentAct
         registration,
         key,
         agentPackage,
+        once: !stateful,
         ...(proxyCredential && { proxyCredential }),
       }),
       sshPublicKey: throwawaySshPublicKey(),
@@ -184,6 +186,7 @@ export function createAgentActivities(options: AgentActivitiesOptions): AgentAct
   };
 
   return {
+    ...createParkingActivities({ azure, registrar }),
     provisionAgent: (input) =>
       classified(calls.create, () =>
         withProgress<Provisioning, ProvisionedAgent>((progress, signal, attempt) =>

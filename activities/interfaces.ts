@@ -24,6 +24,8 @@ export interface ProvisionInput {
   workflowId: string;
   machine: MachineSpecification;
   image: ImageSpecification;
+  /** The agent runs one job after the other, and comes up again with its machine; absent: one job. */
+  stateful?: true;
 }
 
 /** What `provisionAgent` made. Times are milliseconds since the epoch. */
@@ -52,7 +54,16 @@ export interface ReturnInput {
 /** `busy`: the server refused to forget the agent because a job runs on it; nothing was deleted. */
 export type ReturnOutcome = { outcome: 'returned' } | { outcome: 'busy' };
 
-/** Activities that span Azure and Azure DevOps, on the task queue `azure`. Both heartbeat. */
+/** Input of `parkAgent` and of `wakeAgent`. */
+export type ParkInput = ReturnInput;
+
+/** `busy`: a job holds the agent, and nothing was changed. `gone`: its machine or its registration is not there. */
+export type ParkOutcome = 'parked' | 'busy' | 'gone';
+
+/** Times are milliseconds since the epoch: just before the start call left, and when Azure reported the machine as running. */
+export type WakeOutcome = { outcome: 'woken'; startSentAt: number; runningAt: number } | { outcome: 'gone' };
+
+/** Activities that span Azure and Azure DevOps, on the task queue `azure`. All heartbeat. */
 export interface AgentActivities {
   /**
    * Registers the agent with a key pair made here (the private key must never enter a history) and creates its machine
@@ -65,6 +76,13 @@ export interface AgentActivities {
    * network interface, and verifies by tag that nothing is left. Safe to call for an agent that never came to be.
    */
   returnAgent(input: ReturnInput): Promise<ReturnOutcome>;
+  /**
+   * Disables the agent, so that no job can come, and asks the server whether one came before (`busy`: it is enabled
+   * again, and nothing else was done); then deallocates the machine, whose disks stay.
+   */
+  parkAgent(input: ParkInput): Promise<{ outcome: ParkOutcome }>;
+  /** Starts a deallocated machine and then enables its agent. */
+  wakeAgent(input: ParkInput): Promise<WakeOutcome>;
 }
 
 /** Input of `checkPool`. */
@@ -243,4 +261,8 @@ export interface AgentRegistrar {
   find(identity: AgentIdentity): Promise<{ registrationId: number } | undefined>;
   /** Disables, then deletes. `busy`: the server refused because a job runs on it, and it is enabled or not as before. */
   deregister(identity: AgentIdentity, registrationId?: number): Promise<'removed' | 'busy'>;
+  /** Disables, then asks whether a job holds it. `busy`: one does, and it is enabled or not as before. */
+  withdraw(identity: AgentIdentity, registrationId?: number): Promise<'withdrawn' | 'busy' | 'gone'>;
+  /** Enables. `gone`: there is no such registration. */
+  admit(identity: AgentIdentity, registrationId?: number): Promise<'admitted' | 'gone'>;
 }

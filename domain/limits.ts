@@ -35,6 +35,8 @@ export interface AgentLimits {
   offlineMs: number;
   /** An agent that nobody uses and that the pool forgot ends by itself. The product's longest lifetime is seven days. */
   lifetimeMs: number;
+  /** Signals in one run before a stateful agent continues as new, for the reason that a pool does. */
+  signalsPerRun: number;
 }
 
 /** Limits of a pool's loop. */
@@ -112,6 +114,7 @@ export const defaultLimits: {
     returnMs: 30 * minute,
     offlineMs: 10 * minute,
     lifetimeMs: 7 * day,
+    signalsPerRun: 5_000,
   },
   pool: {
     reconcileMs: 10 * minute,

@@ -1,9 +1,10 @@
-import type { AgentState } from './agent-state.ts';
+import type { AgentFacets, AgentState } from './agent-state.ts';
+import type { FailureDetails } from './failure.ts';
 import type { Limits } from './limits.ts';
 import type { Attempt } from './placement/attempts.ts';
 import type { Closure } from './placement/closures.ts';
 import type { Place, Placement } from './placement/place.ts';
-import type { Command, Hold, Remark } from './planning/types.ts';
+import type { AgentPhase, Command, Hold, Remark } from './planning/types.ts';
 import type { PoolSpecification } from './pool-specification.ts';
 import type { LegPercentiles, WaitSketch } from './wait-sketch.ts';
 import type { DrainState, DrainView } from './verbs/drain.ts';
@@ -149,7 +150,7 @@ export interface RosterEntry {
   /** Image name. */
   i: string;
   /** Phase. */
-  p: 'creating' | 'ready' | 'busy' | 'offline' | 'returning' | 'kept';
+  p: AgentPhase | 'kept';
   /** Since, milliseconds since the epoch. */
   s: number;
   /** Set once it is done: it served its job or was told to return, so it never becomes ready again. */
@@ -158,6 +159,10 @@ export interface RosterEntry {
   x?: 1;
   /** Of a machine that is kept for inspection: until when, and why it failed. */
   k?: { until: number; why: string };
+  /** Only of a stateful agent: when its longest life is over, milliseconds since the epoch. */
+  l?: number;
+  /** Only of a stateful agent that has served: when its last job ended, milliseconds since the epoch. */
+  e?: number;
 }
 
 /** Everything that a pool carries from run to run. */
@@ -258,7 +263,48 @@ export interface AgentInput {
   reason: string;
   /** Where to make the machine, of a pool that has several places; absent: where the specification says. */
   placement?: Placement;
+  /** What a former run of a stateful agent handed over. */
+  carried?: CarriedAgent;
 }
+
+/** All that a stateful agent carries from run to run. Its shown state is derived, so it is not among it. */
+export interface CarriedAgent {
+  schemaVersion: 1;
+  createdAt: number;
+  facets: AgentFacets;
+  since: number;
+  why: string;
+  receipt: Partial<WaitReceipt>;
+  registrationId?: number;
+  resourceId?: string;
+  /** Azure may evict it. */
+  spot?: true;
+  observation?: AgentObservation;
+  offlineSince?: number;
+  retireReason?: string;
+  parkReason?: string;
+  /** Jobs that were seen on it and not served yet, and the last one. */
+  jobs: ObservedJob[];
+  /** Request ids of the last jobs that it served. */
+  served: number[];
+  /** Jobs that it has told its pool of. */
+  told: number;
+  failure?: FailureDetails;
+}
+
+/** Asks a parked agent to wake. `seenAt`: when the observer saw the job that it is for; absent for standby. */
+export interface WakeRequest {
+  reason: string;
+  decidedAt: number;
+  seenAt?: number;
+}
+
+/** Told by a stateful agent to its pool between its beginning and its end. */
+export type AgentProgress =
+  | { agent: string; kind: 'served'; job: LeaseOutcome }
+  | { agent: string; kind: 'parked' }
+  /** A job was faster: it goes on serving. */
+  | { agent: string; kind: 'notParked' };
 
 /** Told by an agent to its pool when it ends, and why. */
 export interface AgentReport {
@@ -269,6 +315,8 @@ export interface AgentReport {
   /** Where the machine was to be made, when that failed. */
   placement?: Placement;
   job?: LeaseOutcome;
+  /** Jobs of a stateful agent that its pool was told of before. */
+  told?: number;
 }
 
 /** Told by an agent to its pool when its machine is kept for inspection; its `AgentReport` follows when it is gone. */

@@ -75,6 +75,16 @@ export interface PlacementSpecification {
   regions: { location: string; subnetId: string }[];
 }
 
+/** How long agents live that serve many jobs. Durations in milliseconds. */
+export interface StatefulSpecification {
+  /** Longest life of an agent, from its creation, parked or not; a running job is finished. Ten minutes to seven days. */
+  lifetimeMs: number;
+  /** How long an agent waits for another job, whatever standby wants; 0 to seven days. */
+  graceMs: number;
+  /** An agent that nobody needs is deallocated, and its disks are kept. */
+  park: boolean;
+}
+
 /** A pool as the workflows run it. */
 export interface PoolSpecification {
   /** Name of the ARM resource. */
@@ -100,4 +110,6 @@ export interface PoolSpecification {
   placement?: PlacementSpecification;
   /** The stage of a job that lost its agent is run once more. */
   retryLostJobs?: true;
+  /** Absent: every job gets a fresh machine. */
+  stateful?: StatefulSpecification;
 }

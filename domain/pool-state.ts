@@ -1,4 +1,13 @@
-import type { AgentKept, AgentReport, PoolObservation, PoolState, RosterEntry, WaitReceipt } from './messages.ts';
+import type {
+  AgentKept,
+  AgentProgress,
+  AgentReport,
+  LeaseOutcome,
+  PoolObservation,
+  PoolState,
+  RosterEntry,
+  WaitReceipt,
+} from './messages.ts';
 import { placementHolds, takeRefusal } from './placement/pool-placement.ts';
 import type { AgentPhase, PlanningInput } from './planning/types.ts';
 import type { PoolSpecification } from './pool-specification.ts';
@@ -65,11 +74,13 @@ export function applyObservation(state: PoolState, observation: PoolObservation)
     const entry = state.roster.find(({ n }) => n === name);
     // What is kept for inspection is deregistered: whatever a list still shows of it means nothing.
     if (!entry || entry.p === 'kept') continue;
+    if (standing === 'missing' && entry.p === 'parked') entry.d = 1;
     const phase = phaseAfter(entry, standing);
     if (phase === entry.p) continue;
     if (entry.p === 'creating') state.boots = { ...state.boots, [entry.i]: observation.at - entry.s };
     if (phase === 'ready') delete state.failures[entry.i];
-    if (entry.p === 'busy' || standing === 'missing') entry.d = 1;
+    if (standing === 'missing' || (entry.p === 'busy' && !isStateful(entry))) entry.d = 1;
+    else if (entry.p === 'busy') entry.e = observation.at;
     entry.p = phase;
     entry.s = observation.at;
   }
@@ -96,7 +107,7 @@ function seenRuns(runs: [number, number][], count: number, at: number): [number,
 export function demandSeenAt(state: PoolState, image: string, isFirstImage: boolean): number | undefined {
   const names = isFirstImage ? ['', image] : [image];
   const runs = names.flatMap((name) => state.seen[name] ?? []).toSorted(([a], [b]) => a - b);
-  let ahead = state.roster.filter(({ i, p }) => i === image && (p === 'creating' || p === 'ready')).length;
+  let ahead = state.roster.filter(({ i, p }) => i === image && isComing(p)).length;
   for (const [at, jobs] of runs) {
     if (ahead < jobs) return at;
     ahead -= jobs;
@@ -104,22 +115,59 @@ export function demandSeenAt(state: PoolState, image: string, isFirstImage: bool
   return undefined;
 }
 
+/** On its way or ready: it serves the jobs that were there before. */
+function isComing(phase: RosterEntry['p']): boolean {
+  return phase === 'creating' || phase === 'waking' || phase === 'ready';
+}
+
+/** It has a longest life, which only an agent of many jobs needs. */
+function isStateful({ l }: RosterEntry): boolean {
+  return l !== undefined;
+}
+
 /**
- * A stateless agent serves one job: once busy it only ever returns. An agent that was told to return and is held all
- * the same serves that job first. An agent that lost its connection is no capacity until it is proven online again.
+ * A stateless agent serves one job: once busy it only ever returns. A stateful one is ready again. An agent that was told
+ * to return and is held all the same serves that job first. An agent that lost its connection is no capacity until it is
+ * proven online again. While an agent is parked its own word counts, and a list that lags does not.
  */
 function phaseAfter(entry: RosterEntry, standing: PoolObservation['agents'][number]['standing']): RosterEntry['p'] {
+  if (entry.p === 'parked') return 'parked';
+  const isDone = entry.d === 1 || (entry.p === 'busy' && !isStateful(entry));
   switch (standing) {
     case 'held':
       return 'busy';
     case 'free':
-      return entry.p === 'busy' || entry.d ? 'returning' : 'ready';
+      if (entry.p === 'parking') return 'parking';
+      return isDone ? 'returning' : 'ready';
     case 'offline':
-      if (entry.p === 'creating') return 'creating';
-      return entry.p === 'busy' || entry.d ? 'returning' : 'offline';
+      if (entry.p === 'creating' || entry.p === 'waking' || entry.p === 'parking') return entry.p;
+      return isDone ? 'returning' : 'offline';
     case 'missing':
       return entry.p === 'creating' ? 'creating' : 'returning';
   }
+}
+
+/** Applies what a stateful agent tells of itself while it lives. */
+export function applyProgress(state: PoolState, progress: AgentProgress, now: number): void {
+  if (progress.kind === 'served') countJob(state, progress.job);
+  const entry = state.roster.find(({ n }) => n === progress.agent);
+  if (!entry || entry.d) return;
+  if (progress.kind === 'parked') entry.p = 'parked';
+  // Whether a job holds it the observer tells, or has told already.
+  else if (progress.kind === 'notParked' && entry.p === 'parking') entry.p = 'ready';
+  else return;
+  entry.s = now;
+}
+
+function countJob(state: PoolState, { receipt }: LeaseOutcome): void {
+  state.totals.jobs += 1;
+  const { queuedAt, startedAt } = receipt;
+  if (startedAt !== undefined) {
+    state.totals.waitedMs += startedAt - queuedAt;
+    state.waits = withWait(state.waits, waitLegs(receipt), startedAt - queuedAt);
+  }
+  const held = heldMs(receipt);
+  if (held !== undefined) state.durations = withDuration(state.durations ?? {}, held);
 }
 
 /**
@@ -131,16 +179,7 @@ export function applyReport(state: PoolState, report: AgentReport, now: number, 
   const entry = state.roster.find(({ n }) => n === report.agent);
   if (!entry) return;
   state.roster = state.roster.filter(({ n }) => n !== report.agent);
-  if (report.job) {
-    state.totals.jobs += 1;
-    const { queuedAt, startedAt } = report.job.receipt;
-    if (startedAt !== undefined) {
-      state.totals.waitedMs += startedAt - queuedAt;
-      state.waits = withWait(state.waits, waitLegs(report.job.receipt), startedAt - queuedAt);
-    }
-    const held = heldMs(report.job.receipt);
-    if (held !== undefined) state.durations = withDuration(state.durations ?? {}, held);
-  }
+  if (report.job) countJob(state, report.job);
   if (report.outcome === 'returned' || !report.failure) {
     state.totals.returned += 1;
     return;
@@ -222,16 +261,27 @@ export function planningInput(
     images,
     standby: specification.standby,
     demand: Object.entries(queued).map(([image, count]) => ({ image, queued: count })),
-    agents: state.roster.map(({ n, i, p, s }) => ({
+    agents: state.roster.map(({ n, i, p, s, d, e, l }) => ({
       name: n,
       image: i,
       phase: planningPhase(p, now - s > patience(state, i, overdueMs)),
       since: s,
+      ...(e === undefined ? {} : { servedAt: e }),
+      ...(l === undefined ? {} : { endsAt: l }),
+      ...(d === 1 && p === 'parked' ? { lost: true } : {}),
     })),
     holds: [...state.holds.filter(({ until }) => until > now), ...placementHolds({ ...state, specification }, now)],
+    ...(specification.stateful === undefined
+      ? {}
+      : { stateful: { graceMs: specification.stateful.graceMs, park: specification.stateful.park } }),
     closing: state.status === 'Deleting' || state.status === 'Draining',
     ...(state.status === 'Draining' ? { draining: true } : {}),
   };
+}
+
+/** Its machine is being created, or started again. */
+function isComingUp(phase: RosterEntry['p']): boolean {
+  return phase === 'creating' || phase === 'waking';
 }
 
 /**
@@ -240,13 +290,13 @@ export function planningInput(
  */
 function planningPhase(phase: RosterEntry['p'], late: boolean): AgentPhase {
   if (phase === 'kept') return 'returning';
-  return phase === 'creating' && late ? 'offline' : phase;
+  return isComingUp(phase) && late ? 'offline' : phase;
 }
 
 /** When the next agent in creation becomes overdue, in milliseconds since the epoch; `Infinity` when none will. */
 export function nextOverdueAt(state: PoolState, now: number, overdueMs: number): number {
   const moments = state.roster
-    .filter(({ p, i, s }) => p === 'creating' && now - s <= patience(state, i, overdueMs))
+    .filter(({ p, i, s }) => isComingUp(p) && now - s <= patience(state, i, overdueMs))
     .map(({ i, s }) => s + patience(state, i, overdueMs) + 1);
   return Math.min(Infinity, ...moments);
 }

@@ -18,6 +18,7 @@ import { auditScenarios } from '../test/replay/audit-scenarios.ts';
 import { agentScenarios, organizationScenarios, poolScenarios, type Scenario } from '../test/replay/scenarios.ts';
 import { stateNames } from '../test/replay/states.ts';
 import { leaks } from '../test/replay/leaks.ts';
+import { statefulScenarios } from '../test/replay/stateful-scenarios.ts';
 import { startWorld, type World } from '../test/replay/world.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
@@ -50,7 +51,7 @@ interface Group {
 const groups: Group[] = [
   { scenarios: auditScenarios, settleMs: 10_000, withCanary: false },
   {
-    scenarios: { ...agentScenarios, ...poolScenarios, ...organizationScenarios },
+    scenarios: { ...agentScenarios, ...statefulScenarios, ...poolScenarios, ...organizationScenarios },
     // Azure DevOps gives a job up ten minutes after its agent died; all else takes half as long.
     settleMs: 11 * 60_000,
     withCanary: true,

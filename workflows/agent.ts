@@ -1,6 +1,7 @@
 import {
   CancellationScope,
   condition,
+  continueAsNew,
   getExternalWorkflowHandle,
   log,
   ParentClosePolicy,
@@ -17,33 +18,46 @@ import type {
   AgentInput,
   AgentObservation,
   AgentReport,
-  AgentView,
   LeaseOutcome,
   ObservedJob,
   WaitReceipt,
+  WakeRequest,
 } from '../domain/messages.ts';
 import { organizationName, workflowIds } from '../domain/names.ts';
 import { devops, machines, priorities } from './activity-profiles.ts';
+import { askToPark, askToWake, parkUntilNeeded } from './agent/parking.ts';
+import { endingOf, reportOf, returnMachine } from './agent/end.ts';
 import { JobCancellation } from './agent/job-cancellation.ts';
 import { MachineWatch } from './agent/machine-watch.ts';
-import { failureReport, machineOf, placementOf, tellRefusal, whyOf } from './agent/placement.ts';
-import { isForInspection, keepForInspection, type Ending } from './agent/retention.ts';
+import { machineOf, tellRefusal, whyOf } from './agent/placement.ts';
+import { isForInspection, keepForInspection } from './agent/retention.ts';
+import {
+  carry,
+  endOfLife,
+  followConnection,
+  goOn,
+  held,
+  refused,
+  shouldContinueAsNew,
+  takeUp,
+} from './agent/stateful.ts';
+import { detailsOf, viewOf } from './agent/view.ts';
 import { didNotConnect, failureDetails } from './failures.ts';
 import { lease } from './lease.ts';
-import { agentObserved, agentReported, agentView, retire } from './messages.ts';
+import { agentObserved, agentReported, agentView, park, retire, wake } from './messages.ts';
 import { searchAttributes } from './search-attributes.ts';
 
 /** After Azure or Azure DevOps refused for a reason that only an operator can mend, how long until we ask again. */
 const refusedRetryMs = 300_000;
 
-/** After the server refused to forget an agent, how long to wait for the observer to show its job. */
-const busyConfirmMs = 30_000;
-
 /**
- * The life of one stateless agent: one machine and its one registration, from the create call until both are proven
- * gone. States: Provisioning, Starting, Ready, Allocated, PendingReturn, Returned, derived from three facets. It takes
- * observations and `retire` by signal, starts one lease per job, reports its end to the pool, and never continues as
- * new: one job brings about fifty events.
+ * The life of one agent: one machine and its one registration, from the create call until both are proven gone. The
+ * states that it shows are derived from three facets. It takes observations, `retire`, `park` and `wake` by signal, starts
+ * one lease per job, and reports its end to the pool.
+ *
+ * A stateless agent serves one job and never continues as new: one job brings about fifty events. A stateful one serves
+ * until it is told to return or its longest life is over, tells its pool of each job, may be parked in between, and
+ * continues as new when the server suggests it.
  */
 export async function agent(input: AgentInput): Promise<AgentReport> {
   const life = new AgentLife(input);
@@ -53,46 +67,70 @@ export async function agent(input: AgentInput): Promise<AgentReport> {
 }
 
 async function live(life: AgentLife): Promise<AgentReport> {
-  life.provision();
+  life.begin();
   let job: LeaseOutcome | undefined;
   for (;;) {
+    // Nothing may be awaited between the question and the command: what a handler added meanwhile is carried.
+    if (shouldContinueAsNew(life)) return await continueAsNew<typeof agent>(carry(life));
     const next = await life.nextEvent();
+    if (next.kind === 'long') continue;
+    if (next.kind === 'park') {
+      await parkUntilNeeded(life, next.why);
+      continue;
+    }
     if (next.kind === 'job') job = await life.serve(next.job);
+    if (next.kind === 'job' && life.isStateful) {
+      await goOn(life, job);
+      job = undefined;
+      continue;
+    }
     let why = next.kind === 'job' ? `served ${next.job.jobName}` : next.why;
-    const ending = life.ending(job);
+    const ending = endingOf(life, job);
     if (isForInspection(ending)) why = await keepForInspection(ending, why);
     if ((await life.giveBack(why)) === 'returned') break;
   }
   return await life.report(job);
 }
 
-type NextEvent = { kind: 'job'; job: ObservedJob } | { kind: 'end'; why: string };
+type NextEvent =
+  { kind: 'job'; job: ObservedJob } | { kind: 'end'; why: string } | { kind: 'park'; why: string } | { kind: 'long' };
 
-class AgentLife {
-  private readonly input: AgentInput;
-  private readonly image;
+/** What one run of an agent knows. The files of `agent/` work on it too. */
+export class AgentLife {
+  readonly input: AgentInput;
+  readonly isStateful: boolean;
+  readonly image;
   /** At the place that the pool chose. */
-  private readonly machine;
-  private readonly facets: AgentFacets = { compute: 'creating', registration: 'none', lease: 'none' };
-  private readonly receipt: Partial<WaitReceipt>;
-  private shown: AgentState = 'Provisioning';
-  private since = Date.now();
-  private why: string;
-  private deadline: number | undefined;
-  private registrationId: number | undefined;
-  private resourceId: string | undefined;
-  private observation: AgentObservation | undefined;
-  private offlineSince: number | undefined;
-  private readonly watch: MachineWatch;
-  private retireReason: string | undefined;
-  private readonly cancellation = new JobCancellation();
+  readonly machine;
+  readonly facets: AgentFacets = { compute: 'creating', registration: 'none', lease: 'none' };
+  readonly createdAt: number;
+  receipt: Partial<WaitReceipt>;
+  shown: AgentState = 'Provisioning';
+  since = Date.now();
+  why: string;
+  deadline: number | undefined;
+  registrationId: number | undefined;
+  resourceId: string | undefined;
+  observation: AgentObservation | undefined;
+  offlineSince: number | undefined;
+  readonly watch: MachineWatch;
+  readonly cancellation = new JobCancellation();
+  retireReason: string | undefined;
+  parkReason: string | undefined;
+  wakeRequest: WakeRequest | undefined;
   /** Every job that was ever seen on this agent, the oldest first, as last told. */
-  private jobs: ObservedJob[] = [];
-  private readonly served: number[] = [];
+  jobs: ObservedJob[] = [];
+  served: number[] = [];
+  /** Jobs that the pool was told of. */
+  told = 0;
+  /** Observations in this run. */
+  signals = 0;
+  /** Refusals in a row of its return. */
+  refusals = 0;
   private provisioning: Promise<void> = Promise.resolve();
-  private provisioned = false;
+  provisioned = false;
   /** Set when the agent could not be made or did not connect: the pool must know. */
-  private failure: FailureDetails | undefined;
+  failure: FailureDetails | undefined;
 
   constructor(input: AgentInput) {
     this.input = input;
@@ -103,13 +141,20 @@ class AgentLife {
     this.why = whyOf(input);
     this.watch = new MachineWatch(input.specification);
     this.receipt = { ...(input.seenAt === undefined ? {} : { seenAt: input.seenAt }), decidedAt: input.decidedAt };
+    this.isStateful = input.specification.stateful !== undefined;
+    this.createdAt = input.carried?.createdAt ?? Date.now();
+    if (input.carried) takeUp(this, input.carried);
     setHandler(agentObserved, (observation) => this.observe(observation), {
       description: 'What Azure DevOps shows of this agent.',
     });
     setHandler(retire, ({ reason, force }) => this.ask(reason, force), {
       description: 'Return the machine; a running job is finished first, or with force cancelled.',
     });
-    setHandler(agentView, () => this.view(), { description: 'State, since when, why, and what is next.' });
+    setHandler(park, ({ reason }) => askToPark(this, reason), {
+      description: 'Deallocate the machine and keep its disks; a job that comes first is served instead.',
+    });
+    setHandler(wake, (request) => askToWake(this, request), { description: 'Start the parked machine again.' });
+    setHandler(agentView, () => viewOf(this), { description: 'State, since when, why, and what is next.' });
     this.describe();
   }
 
@@ -117,6 +162,11 @@ class AgentLife {
   ask(reason: string, force = false): void {
     this.retireReason ??= reason;
     if (force) this.cancellation.ask(reason);
+  }
+
+  /** Begins, or goes on where a former run ended. */
+  begin(): void {
+    if (!this.input.carried) this.provision();
   }
 
   /**
@@ -135,7 +185,15 @@ class AgentLife {
           heartbeatTimeout: limits.heartbeatMs,
           priority: { priorityKey: this.input.seenAt !== undefined ? priorities.demand : priorities.standby },
         },
-        [{ identity, workflowId: workflowInfo().workflowId, machine, image: this.image }],
+        [
+          {
+            identity,
+            workflowId: workflowInfo().workflowId,
+            machine,
+            image: this.image,
+            ...(this.isStateful ? { stateful: true as const } : {}),
+          },
+        ],
       )
       .then(({ registrationId, resourceId, createSentAt, runningAt, spot = false }) => {
         this.watch.spot = spot;
@@ -165,6 +223,8 @@ class AgentLife {
       if (job) return { kind: 'job', job };
       const end = this.reasonToEnd();
       if (end !== undefined) return { kind: 'end', why: end };
+      if (this.provisioned && this.parkReason !== undefined) return { kind: 'park', why: this.parkReason };
+      if (shouldContinueAsNew(this)) return { kind: 'long' };
       if (!this.provisioned) {
         // Bounded by the deadline of the create itself.
         await condition(() => this.provisioned || this.unservedJob() !== undefined);
@@ -178,6 +238,8 @@ class AgentLife {
         () =>
           this.unservedJob() !== undefined ||
           this.reasonToEnd() !== undefined ||
+          this.parkReason !== undefined ||
+          shouldContinueAsNew(this) ||
           this.offlineSince !== offlineBefore ||
           (connecting && this.receipt.onlineAt !== undefined),
         wait,
@@ -187,7 +249,7 @@ class AgentLife {
     }
   }
 
-  private reasonToEnd(): string | undefined {
+  reasonToEnd(): string | undefined {
     if (!this.provisioned) return undefined;
     if (this.failure) return this.failure.message;
     if (this.observation?.missing) return 'its registration is gone from Azure DevOps';
@@ -199,6 +261,7 @@ class AgentLife {
   /** How long the agent may stay as it is, and what it means when that time is over. */
   private longestWait(): { wait: number; summary: string; over: () => string } {
     const { limits, identity } = this.input;
+    const left = endOfLife(this) - Date.now();
     if (this.receipt.onlineAt === undefined) {
       return {
         wait: limits.connectMs,
@@ -209,29 +272,34 @@ class AgentLife {
         },
       };
     }
-    if (this.offlineSince !== undefined) {
+    if (this.offlineSince !== undefined && limits.offlineMs < left) {
       return {
         wait: limits.offlineMs,
         summary: 'longest silence',
         over: () => 'it was offline or disabled for too long',
       };
     }
+    if (left < limits.lifetimeMs) {
+      return { wait: Math.max(1, left), summary: 'longest life', over: () => 'its longest life is over' };
+    }
     return { wait: limits.lifetimeMs, summary: 'longest wait for a job', over: () => 'its lifetime is over' };
   }
 
-  /** Runs one job on the agent, from disabling it to the end of the lease. */
+  /** Runs one job on the agent, from disabling it, if it is stateless, to the end of the lease. */
   async serve(job: ObservedJob): Promise<LeaseOutcome | undefined> {
     const { identity, limits } = this.input;
     this.served.push(job.requestId);
     this.deadline = Date.now() + limits.leaseMs;
-    this.change({ registration: 'disabled', lease: 'held' }, `runs ${job.jobName} (request ${job.requestId})`);
+    this.change(held(this), `runs ${job.jobName} (request ${job.requestId})`);
     const disabling = this.disable();
     const organization = organizationName(identity.organizationUrl);
+    // Only a stateless agent has no second job.
+    const jobsOfOneAgent = this.isStateful ? [] : this.served;
     let outcome: LeaseOutcome | undefined;
     try {
       const handle = await startChild(lease, {
         workflowId: workflowIds.lease(organization, job.requestId),
-        args: [{ identity, job, limits, receipt: this.receipt, notes: this.watch.leaseNotes(this.served) }],
+        args: [{ identity, job, limits, receipt: this.receipt, notes: this.watch.leaseNotes(jobsOfOneAgent) }],
         parentClosePolicy: ParentClosePolicy.ABANDON,
         workflowIdReusePolicy: 'REJECT_DUPLICATE',
         staticSummary: `job ${job.jobName} on ${identity.agent}`,
@@ -255,47 +323,22 @@ class AgentLife {
     return outcome;
   }
 
-  ending(job: LeaseOutcome | undefined): Ending {
-    const { input, resourceId, registrationId, observation, failure } = this;
-    const retired = () => this.retireReason;
-    const show = (why: string, until: number) => {
-      this.deadline = until;
-      this.change({ registration: 'removed' }, why);
-    };
-    return { input, resourceId, registrationId, observation, job, failure, retired, show };
-  }
-
   /** Deregisters, deletes, verifies. `busy`: the server holds a job for it, so it goes on serving. */
   async giveBack(why: string): Promise<'returned' | 'busy'> {
-    const { identity, limits } = this.input;
+    const { limits } = this.input;
     if (!this.provisioned) await this.provisioning;
     this.change({ compute: 'deleting' }, why);
     for (;;) {
       this.deadline = Date.now() + limits.returnMs;
       try {
-        const { outcome } = await machines.returnAgent.executeWithOptions(
-          {
-            summary: `return ${identity.agent}: ${why}`.slice(0, 200),
-            scheduleToCloseTimeout: limits.returnMs,
-            heartbeatTimeout: limits.heartbeatMs,
-            priority: { priorityKey: priorities.release },
-          },
-          [
-            {
-              identity,
-              workflowId: workflowInfo().workflowId,
-              machine: this.machine,
-              ...(this.registrationId === undefined ? {} : { registrationId: this.registrationId }),
-            },
-          ],
-        );
+        const { outcome } = await returnMachine(this, why);
         if (outcome === 'returned') {
           this.change({ compute: 'absent', registration: 'removed' }, 'nothing is left');
           return 'returned';
         }
-        this.retireReason = undefined;
+        const patience = refused(this, why);
         this.change({ compute: 'running' }, 'the server holds a job for it');
-        await condition(() => this.unservedJob() !== undefined, busyConfirmMs, { summary: 'wait to see the job' });
+        await condition(() => this.unservedJob() !== undefined, patience, { summary: 'wait to see the job' });
         return 'busy';
       } catch (error) {
         const failure = failureDetails(error);
@@ -308,14 +351,7 @@ class AgentLife {
 
   /** Tells the pool. A pool that is gone has nobody left to tell. */
   async report(job: LeaseOutcome | undefined): Promise<AgentReport> {
-    const { failure } = this;
-    const report: AgentReport = {
-      agent: this.input.identity.agent,
-      outcome: failure && !job ? 'failed' : 'returned',
-      ...(failure && !job ? failureReport(this.input, failure) : {}),
-      // Azure may have reported the machine only after the lease began: the agent knows the rest of the receipt.
-      ...(job ? { job: { ...job, receipt: { ...this.receipt, ...job.receipt } } } : {}),
-    };
+    const report = reportOf(this, job);
     try {
       await getExternalWorkflowHandle(workflowIds.pool(this.input.identity.pool)).signal(agentReported, report);
     } catch (error) {
@@ -325,6 +361,7 @@ class AgentLife {
   }
 
   private observe(observation: AgentObservation): void {
+    this.signals++;
     if (observation.sequence <= (this.observation?.sequence ?? 0)) return;
     this.observation = observation;
     const { job } = observation;
@@ -338,6 +375,7 @@ class AgentLife {
     else if (this.receipt.onlineAt !== undefined) this.offlineSince ??= observation.sequence;
     const silence = this.watch.see(observation);
     if (silence !== undefined && this.facets.lease === 'none') this.change({}, silence);
+    followConnection(this, observation);
     if (this.facets.registration === 'registered' && observation.online) {
       // A job that comes with it is about to be served; the state then goes straight to Allocated.
       this.change({ registration: 'online' }, 'online', this.unservedJob() === undefined);
@@ -350,6 +388,7 @@ class AgentLife {
 
   private async disable(): Promise<void> {
     const { identity } = this.input;
+    if (this.isStateful) return;
     if (this.registrationId === undefined) await this.provisioning;
     if (this.registrationId === undefined) return;
     try {
@@ -363,7 +402,7 @@ class AgentLife {
     }
   }
 
-  private change(facets: Partial<AgentFacets>, why = this.why, show = true): void {
+  change(facets: Partial<AgentFacets>, why = this.why, show = true): void {
     Object.assign(this.facets, facets);
     this.why = why;
     const state = agentState(this.facets);
@@ -377,28 +416,6 @@ class AgentLife {
   }
 
   private describe(): void {
-    const until = this.deadline === undefined ? 'none' : new Date(this.deadline).toISOString();
-    setCurrentDetails(
-      `| state | since | why | next deadline |\n|---|---|---|---|\n` +
-        `| ${this.shown} | ${new Date(this.since).toISOString()} | ${this.why} | ${until} |`,
-    );
-  }
-
-  private view(): AgentView {
-    const job = this.jobs.at(-1);
-    return {
-      agent: this.input.identity.agent,
-      pool: this.input.identity.pool,
-      image: this.image.name,
-      state: this.shown,
-      since: this.since,
-      why: this.why,
-      ...(this.deadline === undefined ? {} : { deadline: this.deadline }),
-      ...(this.registrationId === undefined ? {} : { registrationId: this.registrationId }),
-      ...(this.resourceId === undefined ? {} : { resourceId: this.resourceId }),
-      ...(job === undefined ? {} : { job }),
-      receipt: this.receipt,
-      ...placementOf(this.input),
-    };
+    setCurrentDetails(detailsOf(this));
   }
 }

@@ -3,6 +3,7 @@ import type { AuditView } from '../domain/audit/report.ts';
 import type {
   AgentKept,
   AgentObservation,
+  AgentProgress,
   AgentReport,
   AgentView,
   JobObservation,
@@ -10,6 +11,7 @@ import type {
   PoolObservation,
   PoolState,
   PoolView,
+  WakeRequest,
   WatchedPool,
 } from '../domain/messages.ts';
 import { signalNames } from '../domain/messages.ts';
@@ -64,11 +66,19 @@ export const agentReported = defineSignal<[AgentReport]>('agentReported');
 /** Told by an agent of a pool with several places as soon as Azure refused its machine, so that the pool goes on elsewhere. */
 export const placeRefused = defineSignal<[AgentReport]>('placeRefused');
 export const agentKept = defineSignal<[AgentKept]>('agentKept');
+/** What a stateful agent tells while it lives: a job that it served, and whether it is parked. */
+export const agentProgressed = defineSignal<[AgentProgress]>('agentProgressed');
 
 export const agentObserved = defineSignal<[AgentObservation]>(signalNames.agentObserved);
 
 /** Asks an agent to return its machine; a job that it runs is finished first, or with `force` cancelled first. */
 export const retire = defineSignal<[{ reason: string; force?: true }]>('retire');
+
+/** Asks a stateful agent to deallocate its machine and keep the disks. A job that comes first is served instead. */
+export const park = defineSignal<[{ reason: string }]>('park');
+
+/** Asks a parked agent to start its machine again. */
+export const wake = defineSignal<[WakeRequest]>('wake');
 
 export const agentView = defineQuery<AgentView>('view');
 

@@ -13,7 +13,7 @@ import {
   workflowInfo,
 } from '@temporalio/workflow';
 import type { AgentInput, PoolInput, PoolState } from '../domain/messages.ts';
-import { agentName, generationOf, organizationName } from '../domain/names.ts';
+import { agentName, generationOf } from '../domain/names.ts';
 import { takePlace } from '../domain/placement/pool-placement.ts';
 import { planCapacity } from '../domain/planning/plan-capacity.ts';
 import type { Command, Plan } from '../domain/planning/types.ts';
@@ -27,13 +27,14 @@ import {
   reconcileRoster,
   rememberUpdate,
 } from '../domain/pool-state.ts';
-import { waitPercentiles } from '../domain/wait-sketch.ts';
-import { devops, engine, priorities } from './activity-profiles.ts';
+import { engine, priorities } from './activity-profiles.ts';
 import { failureDetails, ownFailure } from './failures.ts';
 import { apply, deletePool, poolDocument, poolObserved, poolView, type ApplyResult } from './messages.ts';
 import { acceptDocument } from './pool/accept-document.ts';
 import { retireAgent, startAgent } from './pool/agents.ts';
 import { describePool } from './pool/describe.ts';
+import { lifeOf, parkOrWake } from './pool/lives.ts';
+import { removeAgentPool } from './pool/remove.ts';
 import { handleReports } from './pool/reports.ts';
 import { OperatorVerbs } from './pool/verbs.ts';
 import { viewOf } from './pool/view.ts';
@@ -206,7 +207,7 @@ class PoolLife {
     let room = this.input.limits.pool.createsPerTurn;
     const chosen: Command[] = [];
     for (const command of commands) {
-      if (command.kind === 'retire') {
+      if (command.kind !== 'create') {
         chosen.push(command);
         continue;
       }
@@ -220,6 +221,10 @@ class PoolLife {
 
   private async act(command: Command): Promise<void> {
     if (command.kind === 'retire') return await this.retire(command.agent, command.reason.message);
+    if (command.kind !== 'create') {
+      if (!(await parkOrWake(this.input.pool, this.state, command, Date.now()))) this.events++;
+      return;
+    }
     const starts = Array.from({ length: command.count }, () =>
       this.create(command.image, command.reason.message, command.reason.code === 'Demand'),
     );
@@ -235,7 +240,7 @@ class PoolLife {
     const name = agentName(this.state.generation, this.state.counter++);
     const isFirst = specification.images[0]?.name === image;
     const seenAt = forDemand ? (demandSeenAt(this.state, image, isFirst) ?? this.state.observedAt) : undefined;
-    this.state.roster.push({ n: name, i: image, p: 'creating', s: now });
+    this.state.roster.push({ n: name, i: image, p: 'creating', s: now, ...lifeOf(specification, now) });
     this.state.totals.requested += 1;
     const agentInput: AgentInput = {
       identity: {
@@ -368,16 +373,4 @@ class PoolLife {
     this.state.status = 'Deleted';
     this.gone = true;
   }
-}
-
-async function removeAgentPool(
-  { pool: name, installation }: PoolInput,
-  specification: PoolSpecification,
-): Promise<void> {
-  await engine.unwatchPool.executeWithOptions({ summary: 'observe the pool no longer' }, [
-    { organization: organizationName(specification.organization.url), pool: name },
-  ]);
-  await devops.removeAgentPool.executeWithOptions({ summary: 'remove the agent pool from Azure DevOps' }, [
-    { installation, specification },
-  ]);
 }

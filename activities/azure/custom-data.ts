@@ -83,7 +83,8 @@ function unit(once: boolean): string {
     'KillMode=process',
     'KillSignal=SIGTERM',
     'TimeoutStopSec=5min',
-    ...(once ? [] : ['Restart=always', 'RestartSec=5', '', '[Install]', 'WantedBy=multi-user.target']),
+    // It comes up with its machine. An agent that ended by itself is not to be trusted with another job.
+    ...(once ? [] : ['', '[Install]', 'WantedBy=multi-user.target']),
     '',
   ].join('\n');
 }

@@ -34,15 +34,15 @@ export async function deliver(
     if (finished) owe(before, memory, requestId);
     return false;
   };
-  const observations = new Map(agents.map(({ name, observation }) => [name, observation]));
+  const observations = new Map(agents.map((told) => [told.name, told]));
   const jobsByAgent = Map.groupBy(jobs, ({ agent }) => agent);
   for (const name of untoldAgents) {
-    const observation = observations.get(name);
+    const { observation, beside = false } = observations.get(name) ?? {};
     tasks.push(async () => {
       const ended = new Set<number>();
       for (const job of jobsByAgent.get(name) ?? []) if (await tellJob(job)) ended.add(job.requestId);
       // The lease that took the end tells its agent; a second word would only lengthen the agent's history.
-      const known = observation?.job !== undefined && ended.has(observation.job.requestId);
+      const known = !beside && observation?.job !== undefined && ended.has(observation.job.requestId);
       if (observation && !known && (await sink.agent(pool, name, observation)) === 'notFound') {
         notFound(`agent ${name}`);
       }

@@ -60,7 +60,8 @@ export interface Look {
 
 /** All that one look has to tell, and what to remember once it is told. */
 export interface Delta {
-  agents: { name: string; observation: AgentObservation }[];
+  /** `beside`: there is more to tell than a job's end, which its lease tells the agent. */
+  agents: { name: string; observation: AgentObservation; beside?: true }[];
   /** `agent`: the one that it held until now; absent for a job that was told before, to no avail. */
   jobs: { requestId: number; finished: boolean; agent?: string; observation: JobObservation }[];
   pool?: PoolObservation;
@@ -159,7 +160,11 @@ export function compare(
     // A job that ended is told once more with its end: an agent that has not started its lease yet learns of it here.
     const told = job ?? (left === undefined ? undefined : finished.get(left));
     if (told) observation.job = observedJob(told);
-    delta.agents.push({ name: agent.name, observation });
+    delta.agents.push({
+      name: agent.name,
+      observation,
+      ...(before && isAlteredBeside(before, after) ? { beside: true as const } : {}),
+    });
   };
 
   for (const agent of look.agents) if (!isLeftOut(agent.name)) see(agent);
@@ -278,6 +283,15 @@ function asRunning({ finishTime: _finishTime, result: _result, ...request }: Wir
 function isNews(before: AgentMemory | undefined, after: AgentMemory, fresh: boolean): boolean {
   if (!before) return fresh || after.online || !after.enabled || after.requestId !== undefined;
   if (before.requestId !== after.requestId) return true;
+  return isAlteredBeside(before, after);
+}
+
+/**
+ * Whether more changed than the job that holds it. That an agent is enabled is told too: one that is woken may have
+ * connected before.
+ */
+function isAlteredBeside(before: AgentMemory, after: AgentMemory): boolean {
+  if (after.enabled && !before.enabled) return true;
   return before.online !== after.online && !hasServed(after);
 }
 

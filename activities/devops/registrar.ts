@@ -3,6 +3,7 @@ import { classified, ownFailure } from '../errors.ts';
 import type { AgentRegistrar } from '../interfaces.ts';
 import { deleteAgent, findAgent, putAgent, readAgent, setEnabled } from './agents.ts';
 import type { DevOpsConnection, DevOpsConnections } from './connections.ts';
+import { isHeld } from './held.ts';
 
 /**
  * The version that a registration claims until the agent itself connects and tells its own. New enough for the demand
@@ -61,9 +62,7 @@ export function createAgentRegistrar(connections: DevOpsConnections): AgentRegis
     deregister: (identity, registrationId) =>
       classified('Agents_Delete', async () => {
         const connection = connections.to(identity.organizationUrl);
-        const known =
-          registrationId === undefined ? undefined : await readAgent(connection, identity.agentPoolId, registrationId);
-        const agent = known ?? (await find(connections, identity));
+        const agent = await current(connections, identity, registrationId);
         if (!agent) return 'removed';
         // Disabled first, so that no job is assigned while the deletion is on its way.
         if (!(await setEnabled(connection, identity.agentPoolId, agent.id, false))) return 'removed';
@@ -73,7 +72,34 @@ export function createAgentRegistrar(connections: DevOpsConnections): AgentRegis
         }
         return outcome;
       }),
+
+    withdraw: (identity, registrationId) =>
+      classified('Agents_Update', async () => {
+        const connection = connections.to(identity.organizationUrl);
+        const agent = await current(connections, identity, registrationId);
+        if (!agent) return 'gone';
+        if (!(await setEnabled(connection, identity.agentPoolId, agent.id, false))) return 'gone';
+        if (!(await isHeld(connection, identity.agentPoolId, agent.id))) return 'withdrawn';
+        if (agent.enabled !== false) await setEnabled(connection, identity.agentPoolId, agent.id, true);
+        return 'busy';
+      }),
+
+    admit: (identity, registrationId) =>
+      classified('Agents_Update', async () => {
+        const connection = connections.to(identity.organizationUrl);
+        const agent = await current(connections, identity, registrationId);
+        const enabled = agent && (await setEnabled(connection, identity.agentPoolId, agent.id, true));
+        return enabled ? 'admitted' : 'gone';
+      }),
   };
+}
+
+/** The agent's registration: by its id where that is known, since a list may lag, else by its name. */
+async function current(connections: DevOpsConnections, identity: AgentIdentity, registrationId: number | undefined) {
+  const connection = connections.to(identity.organizationUrl);
+  const known =
+    registrationId === undefined ? undefined : await readAgent(connection, identity.agentPoolId, registrationId);
+  return known ?? (await find(connections, identity));
 }
 
 function find(connections: DevOpsConnections, { organizationUrl, agentPoolId, agent }: AgentIdentity) {

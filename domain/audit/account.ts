@@ -49,11 +49,16 @@ export function checkLook(listing: Listing, workflows: LookedWorkflows, rules: I
 /** The account of an installation at one instant. What has no known age is taken for new. */
 export function accountOfLook(listing: Listing, { pools, failed }: LookedWorkflows): Account {
   const { installation, at } = listing;
+  const parked = new Set(listing.agents.flatMap(({ workflowId, state }) => (state === 'Parked' ? [workflowId] : [])));
   const resources = listing.resources.flatMap((resource): ResourceLife[] => {
     const owner = ownerOf(resource, installation);
     const kind = kinds[resource.type.toLowerCase()];
     if (!owner || !kind) return [];
-    return [{ id: resource.id, kind, owner: owner.workflowId, pool: owner.pool, from: resource.createdAt ?? at }];
+    const { workflowId, pool } = owner;
+    const from = resource.createdAt ?? at;
+    // Since when it is parked one look cannot tell; that it is counts.
+    const span = parked.has(workflowId) && kind === 'machine' ? { parked: [{ askedAt: from, from }] } : {};
+    return [{ id: resource.id, kind, owner: workflowId, pool, from, ...span }];
   });
   const machines = new Map(resources.flatMap(({ kind, owner, id }) => (kind === 'machine' ? [[owner, id]] : [])));
   return {
@@ -132,9 +137,12 @@ function poolAccount({ pool, specification, specificationVersion, agents, totals
           {
             at: 0,
             maximumConcurrency: specification.maximumConcurrency + (specificationVersion > 1 ? finishing : 0),
-            stateless: true,
+            stateless: specification.stateful === undefined,
             standby: specification.standby.count,
             ...(specification.retainedFailures ? { retained: specification.retainedFailures } : {}),
+            ...(specification.stateful === undefined
+              ? {}
+              : { lifetimeMs: specification.stateful.lifetimeMs, park: specification.stateful.park }),
           },
         ]
       : [],

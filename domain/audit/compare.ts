@@ -29,7 +29,7 @@ export interface Comparison {
 }
 
 /** States in which an agent has a machine and a registration. While it is provisioned, or returned, a list may or may not show them. */
-const statesWithMachine: readonly (AgentState | undefined)[] = ['Starting', 'Ready', 'Allocated'];
+const statesWithMachine: readonly (AgentState | undefined)[] = ['Starting', 'Ready', 'NotReady', 'Allocated', 'Parked'];
 
 /** Machines asked for one by one in one look; an empty list must not turn into hundreds of calls. */
 const askedMax = 50;

@@ -44,6 +44,11 @@ export interface ResourceLife {
   cleanAt?: number[];
   /** A machine: when its deletion was asked for. */
   deleteAskedAt?: number;
+  /**
+   * A machine: its spans of being deallocated. It runs no more from the moment at which that was asked for; it runs again
+   * from `until`, when its start was asked for.
+   */
+  parked?: { askedAt: number; from?: number; until?: number }[];
   /** A machine: whether nobody of ours asked for its end (evicted, or deleted from outside). */
   takenAway?: boolean;
 }
@@ -104,6 +109,10 @@ export interface PoolAccount {
     standby: number;
     /** How many failed machines are kept for inspection, and how long; absent: none. */
     retained?: { count: number; timeSpanMs: number };
+    /** Longest life of a stateful agent, in milliseconds; absent where nothing is known of it. */
+    lifetimeMs?: number;
+    /** Agents that nobody needs are parked. */
+    park?: boolean;
   }[];
   /** When its deletion was asked for. */
   deletedAt?: number;

@@ -70,13 +70,20 @@ function callsOfEach(account: Account, { limits: { observer } }: InvariantRules)
 }
 
 /** Each agent has a reason: a job, a place of standby, or another agent that failed or was taken away. */
-function agentsAskedFor({ workflows, pools, jobs, disturbances, until }: Account): Breach[] {
+function agentsAskedFor({ workflows, pools, jobs, disturbances, from, until }: Account): Breach[] {
   // Of a pool that is gone nobody can say how many of its agents failed.
   if (pools.some(({ totals, deletedAt }) => totals === undefined || deletedAt !== undefined)) return [];
   const agents = workflows.filter(({ type }) => type === 'agent').length;
   const failed = sum(pools.map(({ totals }) => totals?.failed ?? 0));
   // Every document may exchange all of the standby, for another image or another machine.
-  const standby = sum(pools.flatMap(({ declared }) => declared.map((document) => document.standby + 1)));
+  const standby = sum(
+    pools.flatMap(({ declared }) =>
+      // And every end of a stateful agent's longest life exchanges it once more.
+      declared.map(
+        ({ standby: places, lifetimeMs = Infinity }) => (places + 1) * (1 + Math.floor((until - from) / lifetimeMs)),
+      ),
+    ),
+  );
   const most =
     agentsPerJob * jobs.length + agentsPerPlace * standby + failed + agentsPerPlace * disturbances.length + otherAgents;
   if (agents <= most) return [];

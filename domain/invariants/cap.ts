@@ -9,21 +9,25 @@ import { plantedOwners } from './rules.ts';
 const changeMs = 120_000;
 
 /**
- * A pool never has more machines than its maximum, counted from the create call until the machine is gone. Only a create
- * can raise the number, so that looking at the creates is looking at every instant. When the maximum is lowered, the
- * machines above it may finish; only a new one is a breach.
+ * A pool never has more running machines than its maximum, counted from the create call until the machine is gone, and not
+ * while it is parked. Only a create and the start of a parked machine can raise the number, so that looking at those is
+ * looking at every instant. When the maximum is lowered, the machines above it may finish; only a new one is a breach.
  */
 export function cap(account: Account): Breach[] {
   const machines = askedFor(account);
   return account.pools.flatMap((pool) => {
     const own = machines.filter((machine) => machine.pool.toLowerCase() === pool.name.toLowerCase());
-    return own.flatMap(({ id, from }) => {
-      const existing = own.filter((other) => existsAt(other, from)).length;
-      const maximum = maximumAt(pool, from);
-      if (existing <= maximum) return [];
-      const message = `It is one of ${existing} machines of the pool ${pool.name}; its maximum is ${maximum}.`;
-      return [{ invariant: 'cap', at: from, subject: id, message }];
-    });
+    return own
+      .flatMap(({ id, from, parked = [] }) =>
+        [from, ...parked.flatMap(({ until = [] }) => until)].map((at) => ({ id, at })),
+      )
+      .flatMap(({ id, at }) => {
+        const existing = own.filter((other) => runsAt(other, at)).length;
+        const maximum = maximumAt(pool, at);
+        if (existing <= maximum) return [];
+        const message = `It is one of ${existing} running machines of the pool ${pool.name}; its maximum is ${maximum}.`;
+        return [{ invariant: 'cap', at, subject: id, message }];
+      });
   });
 }
 
@@ -39,8 +43,9 @@ function askedFor(account: Account): ResourceLife[] {
   );
 }
 
-function existsAt({ from, until = Infinity }: ResourceLife, at: number): boolean {
-  return from <= at && at < until;
+function runsAt({ from, until = Infinity, parked = [] }: ResourceLife, at: number): boolean {
+  if (at < from || at >= until) return false;
+  return !parked.some((span) => (span.from ?? Infinity) <= at && at < (span.until ?? Infinity));
 }
 
 /**

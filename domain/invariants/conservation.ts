@@ -30,7 +30,7 @@ function lostAgents(account: Account): Breach[] {
 /** What a pool counts is what its agents say, once none of them is between its last word and the pool's ear. */
 function wrongTotals(account: Account): Breach[] {
   if (account.from === account.until) return [];
-  return account.pools.flatMap(({ name, totals, roster }) => {
+  return account.pools.flatMap(({ name, totals, roster, declared }) => {
     const workflow = account.workflows.find(({ id }) => id === `pool/${name}`);
     if (!totals || workflow?.runs.at(-1)?.status !== 'running') return [];
     const begunAt = lifeBegunAt(workflow);
@@ -46,10 +46,15 @@ function wrongTotals(account: Account): Breach[] {
       requested: agents.length,
       returned: reports.filter(({ outcome }) => outcome === 'returned').length,
       failed: reports.filter(({ outcome }) => outcome === 'failed').length,
-      jobs: reports.filter(({ job }) => job !== undefined).length,
+      jobs: reports.reduce((sum, { job, told = 0 }) => sum + told + (job === undefined ? 0 : 1), 0),
     };
+    // A stateful agent that is there has told its pool of jobs already, and nobody else.
+    const alsoOpen = open > 0 && declared.some(({ stateless }) => !stateless);
     return Object.entries(counted)
-      .filter(([total, count]) => totals[total as keyof typeof totals] !== count)
+      .filter(([total, count]) => {
+        const has = totals[total as keyof typeof totals];
+        return total === 'jobs' && alsoOpen ? has < count : has !== count;
+      })
       .map(([total, count]) => ({
         invariant: 'conservation',
         at: account.until,
@@ -65,7 +70,7 @@ function lifeBegunAt({ runs }: WorkflowLife): number {
   return runs[ended + 1]?.startedAt ?? 0;
 }
 
-function isReport(result: unknown): result is Pick<AgentReport, 'outcome' | 'job'> {
+function isReport(result: unknown): result is Pick<AgentReport, 'outcome' | 'job' | 'told'> {
   const { outcome } = (result ?? {}) as { outcome?: unknown };
   return outcome === 'returned' || outcome === 'failed';
 }

@@ -73,19 +73,25 @@ export function noJobKilled(account: Account, { limits }: InvariantRules): Breac
 
 function machinesDeleted(account: Account, leaseMs: number): Breach[] {
   const received = receiptsByMachine(account.jobs);
-  return account.resources.flatMap(({ id, kind, owner, deleteAskedAt, takenAway }) => {
-    if (kind !== 'machine' || deleteAskedAt === undefined || takenAway) return [];
-    // Whoever took the agent's registration away took the server's word away too.
-    if (isDisturbed(account, [id, nameIn(owner)], deleteAskedAt)) return [];
-    return (received.get(id.toLowerCase()) ?? [])
-      .filter(({ at, finishedAt }) => at < deleteAskedAt && (finishedAt ?? Infinity) > deleteAskedAt)
-      .filter(({ leasedAt }) => deleteAskedAt - leasedAt < leaseMs)
-      .map(({ requestId }) => ({
-        invariant: 'noJobKilled',
-        at: deleteAskedAt,
-        subject: id,
-        message: `Its deletion was asked for while the job request ${requestId} ran on it.`,
-      }));
+  return account.resources.flatMap(({ id, kind, owner, deleteAskedAt, takenAway, parked = [] }) => {
+    if (kind !== 'machine') return [];
+    const ends = [
+      ...(deleteAskedAt === undefined || takenAway ? [] : [{ end: deleteAskedAt, what: 'deletion' }]),
+      ...parked.map(({ askedAt }) => ({ end: askedAt, what: 'deallocation' })),
+    ];
+    return ends.flatMap(({ end, what }) => {
+      // Whoever took the agent's registration away took the server's word away too.
+      if (isDisturbed(account, [id, nameIn(owner)], end)) return [];
+      return (received.get(id.toLowerCase()) ?? [])
+        .filter(({ at, finishedAt }) => at < end && (finishedAt ?? Infinity) > end)
+        .filter(({ leasedAt }) => end - leasedAt < leaseMs)
+        .map(({ requestId }) => ({
+          invariant: 'noJobKilled',
+          at: end,
+          subject: id,
+          message: `Its ${what} was asked for while the job request ${requestId} ran on it.`,
+        }));
+    });
   });
 }
 

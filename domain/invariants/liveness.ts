@@ -74,9 +74,11 @@ function standing(account: Account, pool: PoolAccount, open: ReadonlySet<string>
   const agents = agentsOf(account, pool, open).filter((agent) => !kept.has(agent.id));
   const ready = agents.filter(({ states }) => states.at(-1)?.state === 'Ready');
   if (ready.length < wanted) return [breach(pool.name, at, `${ready.length} agents stand by; ${wanted} are wanted.`)];
-  if (agents.length > wanted) {
-    const names = agents.map((agent) => `${agent.id} (${agent.states.at(-1)?.state ?? ''})`).join(', ');
-    return [breach(pool.name, at, `${agents.length} agents are there and ${wanted} wanted: ${names}.`)];
+  // Parked agents cost disks only, and stay for the next job until their lives end.
+  const running = agents.filter(({ states }) => states.at(-1)?.state !== 'Parked');
+  if (running.length > wanted) {
+    const names = running.map((agent) => `${agent.id} (${agent.states.at(-1)?.state ?? ''})`).join(', ');
+    return [breach(pool.name, at, `${running.length} agents are there and ${wanted} wanted: ${names}.`)];
   }
   return ready.flatMap((agent) => {
     const lacks = [

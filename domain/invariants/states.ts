@@ -1,4 +1,4 @@
-import { legalTransitions as legal, type AgentState } from '../agent-state.ts';
+import { legalTransitions as legal, needsStatefulAgent, type AgentState } from '../agent-state.ts';
 import type { AgentLimits } from '../limits.ts';
 import type { Account, Breach, ResourceLife } from './account.ts';
 import { adoptedOwners, type InvariantRules } from './rules.ts';
@@ -13,7 +13,8 @@ const cancelMs = 5 * 60_000;
 const longestHoldMs = 24 * 3_600_000;
 
 /** An agent's shown states follow each other as the table says, and end with its workflow. */
-export function legalTransitions({ workflows }: Account): Breach[] {
+export function legalTransitions({ workflows, pools }: Account): Breach[] {
+  const statefulPools = pools.flatMap(({ name, declared }) => (declared.some((one) => !one.stateless) ? [name] : []));
   return workflows
     .filter(({ type }) => type === 'agent')
     .flatMap(({ id, runs, states }) => {
@@ -22,7 +23,9 @@ export function legalTransitions({ workflows }: Account): Breach[] {
         const breach = (message: string): Breach[] => [{ invariant: 'legalTransitions', at, subject: id, message }];
         if (at > closedAt) return breach(`It went to ${state} after it had closed.`);
         const before = states[index - 1]?.state;
-        if (before === undefined || before === state || isLegal(before, state)) return [];
+        const isStateful = statefulPools.some((name) => id.startsWith(`agent/${name}/`));
+        const allowed = isStateful || !needsStatefulAgent(before ?? '', state);
+        if (before === undefined || before === state || (allowed && isLegal(before, state))) return [];
         return breach(`It went from ${before} to ${state}.`);
       });
     });
@@ -66,7 +69,8 @@ function longMachines(account: Account, limits: AgentLimits): Breach[] {
   return account.resources.flatMap((machine) => {
     if (machine.kind !== 'machine' || adopted.has(machine.owner)) return [];
     const { connected, served } = historyOf(machine, account);
-    const waited = connected ? lifetimeMs : connectMs;
+    // Of a stateful agent all states together, parked or not, are one life.
+    const waited = connected ? (longestLife(machine, account) ?? lifetimeMs) : connectMs;
     const worked = served ? longestLease(limits) : 0;
     const most = provisionMs + connectMs + waited + worked + keptMs(machine, account) + 2 * returnMs + slackMs;
     const end = machine.until ?? account.until;
@@ -81,6 +85,13 @@ function keptMs({ pool: name }: ResourceLife, { pools }: Account): number {
   return Math.max(0, ...(pool?.declared ?? []).map(({ retained }) => retained?.timeSpanMs ?? 0));
 }
 
+/** The longest life of a machine in a pool that is or was stateful; `undefined` where each wait has its own limit. */
+function longestLife({ pool }: ResourceLife, { pools }: Account): number | undefined {
+  const declared = pools.find(({ name }) => name.toLowerCase() === pool.toLowerCase())?.declared ?? [];
+  const lives = declared.flatMap((document) => document.lifetimeMs ?? []);
+  return lives.length === 0 ? undefined : Math.max(...lives);
+}
+
 /** Whether a machine's agent ever connected, and whether it ever took a job. */
 function historyOf({ id, owner }: ResourceLife, { workflows, jobs, from, until }: Account) {
   const states = workflows.find((one) => one.id === owner)?.states.map(({ state }) => state) ?? [];
@@ -88,7 +99,8 @@ function historyOf({ id, owner }: ResourceLife, { workflows, jobs, from, until }
   // One look shows the last state only, and the jobs that have not ended: what returns may have done anything before.
   const last = from === until ? states.at(-1) : undefined;
   const served = took || last === 'Allocated' || last === 'PendingReturn';
-  return { served, connected: served || states.includes('Ready') || states.includes('Allocated') };
+  const connected = ['Ready', 'Allocated', 'Parked'].some((state) => states.includes(state));
+  return { served, connected: served || connected };
 }
 
 function longHolds({ pools, until }: Account): Breach[] {

@@ -1,7 +1,7 @@
 import { fairShare } from './fair-share.ts';
 import { splitStandby } from './standby-split.ts';
 import type { Tallies, Tally } from './tally.ts';
-import type { PlanningInput } from './types.ts';
+import type { PlanningAgent, PlanningInput } from './types.ts';
 
 /** What one image may have within the pool's maximum, and what it lacks. */
 export interface Allotment {
@@ -16,11 +16,16 @@ export interface Allotment {
   surplus: number;
   /** Queued jobs that no ready or creating agent will serve. */
   unmet: number;
+  /** Queued jobs that get a place as soon as another machine has left it. */
+  displacing: number;
   /** Standby agents that are not there, beyond those for queued jobs. */
   missing: number;
-  /** To create now, for jobs and for standby. */
+  /** To create or to wake now, for jobs and for standby. */
   createForDemand: number;
   createForStandby: number;
+  /** Parked agents to wake now: they come before new ones. */
+  wakeForDemand: PlanningAgent[];
+  wakeForStandby: PlanningAgent[];
 }
 
 /**
@@ -29,7 +34,7 @@ export interface Allotment {
  * maximum is filled with standby agents of one image would never serve a job of another.
  *
  * Returning machines are left out of the allotment, for they soon make room by themselves; they do count when it comes to
- * what can be created in this moment.
+ * what can be created in this moment. Parked agents hold no place; one that is woken takes one, as a new machine does.
  */
 export function allot(input: PlanningInput, { images, strays, agents }: Tallies): Allotment[] {
   const { maximumConcurrency: maximum, standby } = input;
@@ -70,14 +75,22 @@ export function allot(input: PlanningInput, { images, strays, agents }: Tallies)
     room - sum(createForDemand),
   );
 
-  return needs.map(({ spare, missing, ...rest }, index) => ({
-    ...rest,
-    missing: missing - (kept[index] ?? 0),
-    kept: kept[index] ?? 0,
-    surplus: spare - (kept[index] ?? 0),
-    createForDemand: createForDemand[index] ?? 0,
-    createForStandby: createForStandby[index] ?? 0,
-  }));
+  return needs.map(({ spare, missing, ...rest }, index) => {
+    const forDemand = createForDemand[index] ?? 0;
+    const standing = createForStandby[index] ?? 0;
+    const { parked } = rest.tally;
+    return {
+      ...rest,
+      missing: missing - (kept[index] ?? 0),
+      kept: kept[index] ?? 0,
+      surplus: spare - (kept[index] ?? 0),
+      createForDemand: forDemand,
+      createForStandby: standing,
+      wakeForDemand: parked.slice(0, forDemand),
+      wakeForStandby: parked.slice(forDemand, forDemand + standing),
+      displacing: (granted[index] ?? 0) - forDemand,
+    };
+  });
 }
 
 interface Need {

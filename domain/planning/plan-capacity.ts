@@ -1,7 +1,9 @@
 import { allot, type Allotment } from './allot.ts';
+import { endsOfLives } from './leaving.ts';
 import { refuseInput } from './refuse-input.ts';
+import { retireSurplus } from './retire-surplus.ts';
 import { longestFirst, tally, type Tallies } from './tally.ts';
-import type { Command, Plan, PlanningInput, Remark } from './types.ts';
+import type { Command, Plan, PlanningAgent, PlanningInput, Reason, Remark } from './types.ts';
 import {
   atMaximumMessage,
   closingMessage,
@@ -14,15 +16,13 @@ import {
   inFlightMessage,
   satisfiedMessage,
   standbyReason,
-  surplusReason,
   unknownImageMessage,
 } from './wording.ts';
 
-/** Far longer than the observer's two seconds between looks, far shorter than the start of a new machine. */
-export const defaultIdleGraceMs = 30_000;
+export { defaultIdleGraceMs } from './retire-surplus.ts';
 
 /**
- * What to do now: agents to create and to retire, each with its reason, and for each image what limits it. Pure: equal
+ * What to do now: agents to create, wake, park and retire, each with its reason, and for each image what limits it. Pure: equal
  * inputs give equal plans, and once the commands are carried out the same question has no further answer.
  *
  * @throws RangeError where the input has no plan: see `refuseInput`
@@ -38,27 +38,29 @@ export function planCapacity(input: PlanningInput): Plan {
   if (input.closing) return closingPlan(tallies, unknown, input.draining ?? false);
 
   const allotments = allot(input, tallies);
-  const surplus = retireSurplus(input, allotments);
+  const surplus = retireSurplus(input, tallies, allotments);
   const commands = [
     ...createForDemand(allotments),
     ...createForStandby(allotments, input.standby.counts),
     ...retireStrays(tallies),
+    ...tallies.leaving.map(({ agent, reason }) => retire(agent, reason)),
     ...surplus.commands,
   ];
   const machines =
     tallies.agents.length + allotments.reduce((total, one) => total + one.createForDemand + one.createForStandby, 0);
   const remarks = [...allotments.flatMap((one) => remarksOn(one, machines, input.maximumConcurrency)), ...unknown];
-  const moments = [...surplus.moments, ...endsOfHolds(allotments)];
+  const lives = endsOfLives([...tallies.agents, ...tallies.parked], input.now);
+  const moments = [...surplus.moments, ...endsOfHolds(allotments), ...lives];
   return { commands, remarks, ...(moments.length === 0 ? {} : { nextAt: Math.min(...moments) }) };
 }
 
-function closingPlan({ agents, images }: Tallies, unknown: Remark[], draining: boolean): Plan {
+function closingPlan({ agents, parked, images }: Tallies, unknown: Remark[], draining: boolean): Plan {
   const reason = draining ? drainingReason : closingReason;
   return {
-    commands: agents
+    commands: [...agents, ...parked]
       .filter(({ phase }) => phase !== 'busy' && phase !== 'returning')
       .toSorted(longestFirst)
-      .map(({ name }) => ({ kind: 'retire', agent: name, reason })),
+      .map((agent) => retire(agent, reason)),
     remarks: [
       ...images.map(({ image, queued, busy }): Remark => ({
         image,
@@ -71,49 +73,37 @@ function closingPlan({ agents, images }: Tallies, unknown: Remark[], draining: b
 }
 
 function createForDemand(allotments: readonly Allotment[]): Command[] {
-  return allotments
-    .filter(({ createForDemand: agents }) => agents > 0)
-    .map((one) => ({
-      kind: 'create',
-      image: one.tally.image,
-      count: one.createForDemand,
-      reason: demandReason(one),
-    }));
+  return allotments.flatMap((one) =>
+    bringUp(one.tally.image, one.wakeForDemand, one.createForDemand, () => demandReason(one)),
+  );
 }
 
 function createForStandby(allotments: readonly Allotment[], counts: PlanningInput['standby']['counts']): Command[] {
-  return allotments
-    .filter(({ createForStandby: agents }) => agents > 0)
-    .map((one) => ({
-      kind: 'create',
-      image: one.tally.image,
-      count: one.createForStandby,
-      reason: standbyReason(one, counts),
-    }));
+  return allotments.flatMap((one) =>
+    bringUp(one.tally.image, one.wakeForStandby, one.createForStandby, () => standbyReason(one, counts)),
+  );
+}
+
+/** So many agents of an image: the given parked ones, and new ones for the rest. */
+function bringUp(image: string, parked: readonly PlanningAgent[], agents: number, why: () => Reason): Command[] {
+  if (agents === 0) return [];
+  const reason = why();
+  const count = agents - parked.length;
+  return [
+    ...parked.map(({ name }): Command => ({ kind: 'wake', agent: name, reason })),
+    ...(count > 0 ? [{ kind: 'create' as const, image, count, reason }] : []),
+  ];
+}
+
+function retire({ name }: PlanningAgent, reason: Reason): Command {
+  return { kind: 'retire', agent: name, reason };
 }
 
 /** No job can ask for these any more, so they go at once, also in creation. A busy one serves its job first. */
 function retireStrays({ strays }: Tallies): Command[] {
   return strays
     .filter(({ phase }) => phase !== 'busy' && phase !== 'returning')
-    .map(({ name, image }) => ({ kind: 'retire', agent: name, reason: imageRemovedReason(image) }));
-}
-
-/**
- * The longest ready go first: the younger are fresher images. One that became ready a moment ago stays a little, for a
- * job may be queued for it in this moment; the answer names the moment at which it may go.
- */
-function retireSurplus(input: PlanningInput, allotments: readonly Allotment[]) {
-  const { now, idleGraceMs = defaultIdleGraceMs } = input;
-  const commands: Command[] = [];
-  const moments: number[] = [];
-  for (const one of allotments) {
-    for (const { name, since } of one.tally.ready.slice(0, one.surplus)) {
-      if (since + idleGraceMs > now) moments.push(since + idleGraceMs);
-      else commands.push({ kind: 'retire', agent: name, reason: surplusReason(one, now - since) });
-    }
-  }
-  return { commands, moments };
+    .map((agent) => retire(agent, imageRemovedReason(agent.image)));
 }
 
 function endsOfHolds(allotments: readonly Allotment[]): number[] {

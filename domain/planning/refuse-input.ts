@@ -35,7 +35,12 @@ export function refuseInput(input: PlanningInput): void {
     }
   });
   input.demand.forEach(({ queued }, index) => count(`demand[${index}].queued`, queued));
-  input.agents.forEach(({ since }, index) => moment(`agents[${index}].since`, since));
+  if (input.stateful) count('stateful.graceMs', input.stateful.graceMs);
+  input.agents.forEach(({ since, servedAt = since, endsAt = since }, index) => {
+    moment(`agents[${index}].since`, since);
+    moment(`agents[${index}].servedAt`, servedAt);
+    moment(`agents[${index}].endsAt`, endsAt);
+  });
   input.holds.forEach(({ until }, index) => moment(`holds[${index}].until`, until));
   if (wrong.length > 0) throw new RangeError(`No plan can be made from this input: ${wrong.join('; ')}.`);
 }

@@ -11,7 +11,13 @@ export type AgentPhase =
   /** Not connected, late, or disabled by somebody: holds a machine and serves nobody, but may come back. */
   | 'offline'
   /** On its way out: still holds a machine, so it counts towards the maximum, but serves nobody. */
-  | 'returning';
+  | 'returning'
+  /** Its machine is being deallocated: it still runs, so it counts towards the maximum, but serves nobody. */
+  | 'parking'
+  /** Its machine is deallocated and its disks are kept: it does not count towards the maximum. */
+  | 'parked'
+  /** Its machine is being started again: like one in creation. */
+  | 'waking';
 
 /** One agent of the pool's roster. */
 export interface PlanningAgent {
@@ -21,6 +27,12 @@ export interface PlanningAgent {
   phase: AgentPhase;
   /** Milliseconds since the epoch at which it entered the phase. */
   since: number;
+  /** Of a stateful agent that has served: when its last job ended, in milliseconds since the epoch. */
+  servedAt?: number;
+  /** Of a stateful agent: when its longest life is over, in milliseconds since the epoch. */
+  endsAt?: number;
+  /** Azure DevOps knows it no longer. */
+  lost?: boolean;
 }
 
 /** One image of the pool, in the order of the pool document: the first serves jobs that name none. */
@@ -63,6 +75,11 @@ export interface PlanningInput {
   demand: ImageDemand[];
   agents: PlanningAgent[];
   holds: Hold[];
+  /**
+   * Agents may serve many jobs: each waits `graceMs` for another one, and with `park` one that nobody needs is parked
+   * instead of retired. Absent: every job gets a fresh agent.
+   */
+  stateful?: { graceMs: number; park: boolean };
   /** A draining or closing pool creates nothing and retires whatever is free. */
   closing: boolean;
   /** Of a closing pool: it drains, so that its jobs wait until it is resumed. */
@@ -76,13 +93,18 @@ export interface PlanningInput {
 
 /** Why a command was given: one code for programs, one sentence for people. */
 export interface Reason {
-  code: 'Demand' | 'Standby' | 'Surplus' | 'ImageRemoved' | 'Closing' | 'Draining';
+  code: 'Demand' | 'Standby' | 'Surplus' | 'ImageRemoved' | 'Lifetime' | 'Used' | 'Lost' | 'Closing' | 'Draining';
   message: string;
 }
 
 /** One step for the pool workflow to take. */
 export type Command =
-  { kind: 'create'; image: string; count: number; reason: Reason } | { kind: 'retire'; agent: string; reason: Reason };
+  | { kind: 'create'; image: string; count: number; reason: Reason }
+  | { kind: 'retire'; agent: string; reason: Reason }
+  /** Deallocate the machine of an agent that nobody needs, and keep its disks. */
+  | { kind: 'park'; agent: string; reason: Reason }
+  /** Start the machine of a parked agent again. */
+  | { kind: 'wake'; agent: string; reason: Reason };
 
 /** What limits one image right now, in words: shown by `odp pool explain`. */
 export interface Remark {

@@ -35,6 +35,23 @@ export function surplusReason({ tally, kept, missing }: Allotment, readyMs: numb
   };
 }
 
+/** Why a stateful agent goes although it could serve on. */
+export function lifetimeReason(endsAt: number): Reason {
+  return { code: 'Lifetime', message: `Its longest life was over at ${new Date(endsAt).toISOString()}.` };
+}
+
+/** Why a parked agent goes that nobody could wake any more. */
+export const lostReason: Reason = { code: 'Lost', message: 'Azure DevOps does not know it any more.' };
+
+/** Why an agent of a pool that was stateful goes. */
+export const usedReason: Reason = {
+  code: 'Used',
+  message: 'It has served a job, and the pool now gives every job a fresh agent.',
+};
+
+/** Why a parked agent of a pool that parked its agents goes. */
+export const noParkingReason: Reason = { code: 'Surplus', message: 'The pool parks its agents no longer.' };
+
 /** Why an agent of an image that the pool no longer has goes. */
 export function imageRemovedReason(image: string): Reason {
   return { code: 'ImageRemoved', message: `The pool no longer has the image ${image}.` };

@@ -80,13 +80,6 @@ export const notSupported: readonly NotSupported[] = [
       ),
   },
   {
-    property: 'properties.agentProfile.kind',
-    refused: '`Stateful`',
-    reason: 'Every job gets a fresh machine yet. Use kind Stateless.',
-    with: ['properties.agentProfile.maxAgentLifetime', 'properties.agentProfile.gracePeriodTimeSpan'],
-    find: ({ document }) => found(document.properties.agentProfile.kind === 'Stateful', [...agentProfile, 'kind']),
-  },
-  {
     property: 'properties.agentProfile.resourcePredictionsProfile.kind',
     refused: '`Automatic`',
     reason: 'Standby is not learned from history yet. Use kind Manual with one constant count.',
@@ -194,15 +187,10 @@ export const notSupported: readonly NotSupported[] = [
   {
     property: 'properties.operatorProfile.recycle',
     refused: '`Reimage`',
-    reason: 'Machines are always replaced yet. Use Replace, or remove it.',
+    reason:
+      'Whether a new agent identity reaches a virtual machine that is reimaged is not confirmed, so machines are replaced. Use Replace, or remove it.',
     find: ({ document }) =>
       found(document.properties.operatorProfile?.recycle === 'Reimage', [...operatorProfile, 'recycle']),
-  },
-  {
-    property: 'properties.operatorProfile.park',
-    refused: '`true`',
-    reason: 'Machines are not parked yet. Remove it.',
-    find: ({ document }) => found(document.properties.operatorProfile?.park, [...operatorProfile, 'park']),
   },
   {
     property: 'properties.operatorProfile.outbound',

@@ -9,6 +9,7 @@ import { proxyOf, proxyViolations } from './proxy.ts';
 import { isConstant, notSupportedViolations } from './not-supported.ts';
 import { timeSpanMs } from './primitives.ts';
 import type { PoolDocument } from './schema.ts';
+import { lifeViolations, statefulOf } from './stateful.ts';
 
 /** What `specify` needs of an installation. */
 export type SpecifyInstallation = Pick<Installation, 'azure' | 'azureDevOps' | 'images' | 'proxyCredentials'>;
@@ -37,6 +38,7 @@ export function specify(
     ...notSupportedViolations({ document, images, hasDefaultSubnet }),
     ...tagViolations(document),
     ...workFolderViolations(document),
+    ...lifeViolations(document),
     ...insecureOrganizations(document, installation),
     ...proxyViolations(document, installation),
   );
@@ -44,6 +46,7 @@ export function specify(
   const subnetId = fabricProfile.networkProfile?.subnetId ?? installation.azure.subnetId;
   if (violations.length > 0 || organization === undefined || subnetId === undefined) return { violations };
 
+  const stateful = statefulOf(document);
   const url = organization.url.replace(/\/{1,100}$/, '');
   const specification: PoolSpecification = {
     name: document.name,
@@ -62,6 +65,7 @@ export function specify(
     machine: machineOf(document, installation, subnetId),
     ...placementOf(document),
     ...(document.properties.operatorProfile?.retryLostJobs ? { retryLostJobs: true as const } : {}),
+    ...(stateful === undefined ? {} : { stateful }),
   };
   return { specification };
 }

@@ -48,6 +48,8 @@ export interface MachineRecord extends ResourceRecord {
   /** When the operating system is or was up; absent while it is not starting. */
   bootAt?: number;
   booted: boolean;
+  /** How often it has booted from its present OS disk; absent: never. */
+  boots?: number;
   /** When the platform takes the machine away. */
   evictAt?: number;
   /** Names each start, so that a boot that was under way when the machine stopped does not count for the next one. */

@@ -102,7 +102,9 @@ export type MachineEvent =
   | 'agentStarted'
   | 'agentRefused'
   | 'stopped'
+  | 'deallocateAccepted'
   | 'deallocated'
+  | 'startAccepted'
   | 'started'
   | 'reimaged'
   | 'deleteAccepted'
@@ -214,14 +216,22 @@ export interface BootedMachine {
   imageVersion?: string;
   /** Numbers of its data disks. */
   dataDiskLuns?: number[];
+  /**
+   * How often it has booted from this OS disk, this time included; absent: once. cloud-init applies custom data on the
+   * first boot only; later ones start what was enabled then.
+   */
+  boots?: number;
 }
 
 /** What runs inside machines. The Azure side calls it; the agent side implements it. */
 export interface Guest {
   /** The machine's operating system is up. Called again after a restart of the cloud for every running machine. */
   boot(machine: BootedMachine): void;
-  /** The machine stopped, was deallocated or deleted: its processes are gone without a farewell. */
-  stop(machineId: string): void;
+  /**
+   * The machine stopped, was deallocated or deleted: its processes are gone. `shutdown`: the operating system was asked
+   * to shut down, so that they could sign off; otherwise they go without a farewell.
+   */
+  stop(machineId: string, how?: 'shutdown'): void;
   /** After `stop`: the machine is gone, or its disk was made anew. */
   wipe?(machineId: string): void;
   /** The cloud's own process ends. */

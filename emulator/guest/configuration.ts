@@ -2,7 +2,7 @@ import { createPrivateKey, type KeyObject } from 'node:crypto';
 import { posix } from 'node:path';
 import type { BootedMachine } from '../core/context.ts';
 import { readCloudConfig } from './cloud-init.ts';
-import { fillMarks, findLaunch, type Launch } from './launch.ts';
+import { fillMarks, findLaunch, findLaunchOfLaterBoot, type Launch } from './launch.ts';
 
 /** All that the agent knows when it starts: the files that `config.sh` writes, as found on the machine. */
 export interface AgentConfiguration {
@@ -40,7 +40,10 @@ export function readConfiguration(machine: BootedMachine): AgentConfiguration | 
   if (machine.customData === undefined || machine.customData.trim() === '') return undefined;
   const boot = readCloudConfig(machine.customData);
   fillMarks(boot, { address: machine.privateIpAddress, imageVersion: machine.imageVersion ?? 'latest' });
-  const launch = findLaunch(boot);
+  const isLater = (machine.boots ?? 1) > 1;
+  const launch = isLater ? findLaunchOfLaterBoot(boot) : findLaunch(boot);
+  // What the first boot did not enable does not come up again.
+  if (launch === undefined && isLater) return undefined;
   if (launch === undefined) throw new Error('No command of the first boot starts run.sh.');
   return configurationOf(launch, (name) => boot.files.get(posix.join(launch.folder, name)));
 }

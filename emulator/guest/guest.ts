@@ -16,6 +16,8 @@ export function createGuest(context: CloudContext, azureDevOps: Handler): Guest 
   const { clock, faults, ledger, store } = context;
   const processes = store.collection<ProcessRecord>('guest.processes');
   const live = new Map<string, AbortController>();
+  /** How the processes that have a session sign off, by machine. */
+  const farewells = new Map<string, () => Promise<unknown>>();
   let nextStartAt = 0;
 
   function record(machineId: string, event: 'agentStarted' | 'agentRefused'): void {
@@ -45,6 +47,7 @@ export function createGuest(context: CloudContext, azureDevOps: Handler): Guest 
       save({ exited: true, sessionId: undefined });
       if (refused) record(machine.id, 'agentRefused');
       live.delete(machine.id);
+      farewells.delete(machine.id);
     }
     function dieInTime(): void {
       if (process.diesAfterMs === undefined || process.startedAt === undefined) return;
@@ -70,6 +73,12 @@ export function createGuest(context: CloudContext, azureDevOps: Handler): Guest 
     }
     dieInTime();
     const connection = connect(context, azureDevOps, machine, configuration, signal);
+    const { serverUrl, poolId } = configuration;
+    const last = connect(context, azureDevOps, machine, configuration, new AbortController().signal);
+    farewells.set(machine.id, async () => {
+      if (process.sessionId === undefined || process.job !== undefined) return;
+      await last.call('DELETE', `${serverUrl}/_apis/distributedtask/pools/${poolId}/sessions/${process.sessionId}`);
+    });
     function started(): void {
       if (process.startedAt !== undefined) return;
       save({ startedAt: clock.now() });
@@ -114,10 +123,14 @@ export function createGuest(context: CloudContext, azureDevOps: Handler): Guest 
       );
       end.signal.addEventListener('abort', cancel, { once: true });
     },
-    stop(machineId) {
+    stop(machineId, how) {
+      const farewell = how === 'shutdown' ? farewells.get(machineId) : undefined;
       live.get(machineId)?.abort();
       live.delete(machineId);
+      farewells.delete(machineId);
       processes.delete(machineId);
+      // A server that is away does not hold a shutdown back.
+      void farewell?.().catch(() => undefined);
     },
   };
 }

@@ -27,6 +27,9 @@ const readers = new Set([
   'grep',
 ]);
 
+/** What lets `systemctl` start a unit at once. */
+const starts = new Set(['start', 'restart', '--now']);
+
 /** How deep scripts that call scripts are followed. */
 const deepest = 5;
 
@@ -43,6 +46,36 @@ export function findLaunch(boot: FirstBoot): Launch | undefined {
   return undefined;
 }
 
+/**
+ * Reads what a later boot starts: cloud-init runs its commands on the first boot only, so it is what they enabled as a
+ * systemd unit. `undefined`: nothing.
+ */
+export function findLaunchOfLaterBoot(boot: FirstBoot): Launch | undefined {
+  for (const command of boot.commands) {
+    for (const [program = '', ...words] of commandsOf(command, boot)) {
+      if (posix.basename(program) !== 'systemctl' || !words.includes('enable')) continue;
+      const found = inUnits(words, boot, 0, isWanted);
+      if (found !== undefined) return found;
+    }
+  }
+  return undefined;
+}
+
+/** A command, and those of the scripts that it has or names. */
+function commandsOf(command: string | readonly string[], boot: FirstBoot): (readonly string[])[] {
+  if (typeof command === 'string') return simpleCommands(command);
+  const scripts = command.flatMap((word, index) => {
+    const named = boot.files.get(posix.resolve('/', word))?.toString();
+    return /\s/.test(word) ? [expand(word, command.slice(index + 1))] : named === undefined ? [] : [named];
+  });
+  return [command, ...scripts.flatMap(simpleCommands)];
+}
+
+/** Only a unit with an install section comes up by itself once it is enabled. */
+function isWanted(unit: string): boolean {
+  return /^WantedBy=/m.test(unit);
+}
+
 function inScript(script: string, folder: string, boot: FirstBoot, depth: number): Launch | undefined {
   let current = folder;
   for (const words of simpleCommands(script)) {
@@ -56,7 +89,9 @@ function inScript(script: string, folder: string, boot: FirstBoot, depth: number
 function inCommand(words: readonly string[], folder: string, boot: FirstBoot, depth: number): Launch | undefined {
   const [first = ''] = words;
   if (depth > deepest || readers.has(first)) return undefined;
-  if (posix.basename(first) === 'systemctl') return inUnits(words.slice(1), boot, depth);
+  if (posix.basename(first) === 'systemctl') {
+    return words.some((word) => starts.has(word)) ? inUnits(words.slice(1), boot, depth) : undefined;
+  }
   const option = words.find((word) => word.startsWith('--working-directory='));
   const base = option === undefined ? folder : option.slice(option.indexOf('=') + 1);
   for (const [index, word] of words.entries()) {
@@ -76,13 +111,18 @@ function expand(script: string, parameters: readonly string[]): string {
   return script.replaceAll(/\$\{?(\d)\}?/g, (whole, digit: string) => parameters[Number(digit)] ?? whole);
 }
 
-function inUnits(words: readonly string[], boot: FirstBoot, depth: number): Launch | undefined {
-  if (!words.includes('start') && !words.includes('restart') && !words.includes('--now')) return undefined;
+function inUnits(
+  words: readonly string[],
+  boot: FirstBoot,
+  depth: number,
+  counts: (unit: string) => boolean = () => true,
+): Launch | undefined {
   for (const word of words) {
     const name = word.endsWith('.service') ? word : `${word}.service`;
     for (const [path, content] of boot.files) {
       if (posix.basename(path) !== name || !path.includes('/systemd/')) continue;
       const unit = content.toString();
+      if (!counts(unit)) continue;
       const folder = /^WorkingDirectory=(.+)$/m.exec(unit)?.[1]?.trim() ?? '/';
       const command = /^ExecStart=[-@:+!]*(.+)$/m.exec(unit)?.[1];
       const found = command === undefined ? undefined : inScript(command, folder, boot, depth + 1);

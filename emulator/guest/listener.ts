@@ -31,7 +31,8 @@ export interface ListenerSurroundings {
 export async function listen(surroundings: ListenerSurroundings): Promise<void> {
   const { context, configuration, connection, signal, process, save } = surroundings;
   const pool = `${configuration.serverUrl}/_apis/distributedtask/pools/${configuration.poolId}`;
-  const cancel = new AbortController();
+  /** Of the job that runs: an agent that was told to cancel one runs the next as any. */
+  let cancel = new AbortController();
   let poll = new AbortController();
   let running: Promise<void> | undefined;
   let over = false;
@@ -39,6 +40,7 @@ export async function listen(surroundings: ListenerSurroundings): Promise<void> 
   signal.addEventListener('abort', () => poll.abort(), { once: true });
 
   function startJob(job: JobRecord): void {
+    cancel = new AbortController();
     if (job.cancelled === true) cancel.abort();
     const keep = (changed: JobRecord): void => save({ job: changed });
     running = runJob({ ...surroundings, version, save: keep, cancelled: cancel.signal }, job).then(

@@ -51,7 +51,8 @@ const overheadMs = 12 * second;
 export function chaosScheduleOf(seed: number, chaosMs: number): ChaosSchedule {
   const draw = createDraw(seed, 'chaos');
   const pool = `chaos-${seed}`;
-  const shape = drawShape(draw.part('shape'), pool);
+  // The judge of chaos knows stateless pools only.
+  const { stateful: _stateful, ...shape } = drawShape(draw.part('shape'), pool);
   const { verbs, last, least } = drawVerbs(draw.part('verbs'), shape, chaosMs);
   return {
     seed,

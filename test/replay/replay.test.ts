@@ -19,6 +19,7 @@ import { auditScenarios } from './audit-scenarios.ts';
 import { leaks } from './leaks.ts';
 import { moments, read } from './reading.ts';
 import { agentScenarios, organizationScenarios, poolScenarios } from './scenarios.ts';
+import { statefulScenarios } from './stateful-scenarios.ts';
 import { stateNames, states } from './states.ts';
 
 /** Every recorded history, replayed on the workflow code of the working tree. Needs no engine. */
@@ -106,7 +107,13 @@ describe('the corpus', () => {
   });
 
   test('can be recorded again: each state has a scenario that brings it about', () => {
-    const scenarios = { ...agentScenarios, ...auditScenarios, ...organizationScenarios, ...poolScenarios };
+    const scenarios = {
+      ...agentScenarios,
+      ...statefulScenarios,
+      ...auditScenarios,
+      ...organizationScenarios,
+      ...poolScenarios,
+    };
     const served = new Set(Object.values(scenarios).flatMap(({ serves }) => serves));
     expect([...served].toSorted()).toEqual(stateNames.toSorted());
   });

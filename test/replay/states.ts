@@ -164,6 +164,38 @@ const agent: Record<string, State> = {
     shows: (history) =>
       completed(history) && some(history, 'disableAgent', 'failed') && servedAs(history) === 'finished',
   },
+  'served-on': {
+    that: 'has served a job and waits for the next one, on the same machine',
+    shows: (history) =>
+      open(history) &&
+      agentState(history) === 'Ready' &&
+      history.children.some(({ type, outcome }) => type === 'lease' && outcome === 'closed') &&
+      history.activities('parkAgent').length === 0,
+  },
+  parking: {
+    that: 'has its machine deallocated',
+    shows: (history) => open(history) && last(history, 'parkAgent') === 'open',
+  },
+  parked: {
+    that: 'waits with its machine deallocated',
+    shows: (history) => open(history) && agentState(history) === 'Parked',
+  },
+  waking: {
+    that: 'has its machine started again',
+    shows: (history) => open(history) && last(history, 'wakeAgent') === 'open',
+  },
+  woken: {
+    that: 'runs a job after it was woken',
+    shows: (history) =>
+      open(history) && last(history, 'wakeAgent') === 'completed' && agentState(history) === 'Allocated',
+  },
+  'returned-after-many': {
+    that: 'served several jobs, was parked in between, and was returned',
+    shows: (history) =>
+      completed(history) &&
+      Number(field(history.result, 'told') ?? 0) > 1 &&
+      history.activities('wakeAgent').length > 0,
+  },
   'lease-refused': {
     that: 'got a job whose lease existed already',
     shows: (history) => completed(history) && history.children.some(({ outcome }) => outcome === 'refused'),

@@ -80,6 +80,14 @@ export function registrar(options: { busy?: boolean } = {}): AgentRegistrar & { 
       known.delete(identity.agent);
       return Promise.resolve('removed');
     },
+    withdraw() {
+      calls.push('withdraw');
+      return Promise.resolve(options.busy ? 'busy' : 'withdrawn');
+    },
+    admit() {
+      calls.push('admit');
+      return Promise.resolve('admitted');
+    },
   };
 }
 

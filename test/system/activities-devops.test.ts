@@ -281,6 +281,32 @@ describe('The registrar', () => {
     expect(await registrar.deregister(agent)).toBe('removed');
   });
 
+  test('withdraws an agent that no job holds, and admits it again', async () => {
+    const { agentPoolId } = await activities.prepareAgentPool(check());
+    const registrar = createAgentRegistrar(devops.connections);
+    const agent = identity(devops.url, agentPoolId);
+    const { registrationId } = await registrar.register(agent, publicKey, { ImageOverride: 'ubuntu' });
+    const isEnabled = async () => (await listAgents(agentPoolId)).find(({ name }) => name === agent.agent)?.enabled;
+    expect(await registrar.withdraw(agent, registrationId)).toBe('withdrawn');
+    expect(await registrar.withdraw(agent)).toBe('withdrawn');
+    expect(await isEnabled()).toBe(false);
+    expect(await registrar.admit(agent, registrationId)).toBe('admitted');
+    expect(await isEnabled()).toBe(true);
+    await registrar.deregister(agent);
+    expect(await registrar.withdraw(agent, registrationId)).toBe('gone');
+    expect(await registrar.admit(agent, registrationId)).toBe('gone');
+  });
+
+  test('does not withdraw an agent that a job holds: it is enabled as before', async () => {
+    const { agentPoolId } = await activities.prepareAgentPool(check());
+    const registrar = createAgentRegistrar(devops.connections);
+    const { agent, finish } = await runningJob(agentPoolId);
+    expect(await registrar.withdraw(agent)).toBe('busy');
+    expect((await listAgents(agentPoolId)).find(({ name }) => name === agent.agent)).toMatchObject({ enabled: true });
+    await finish();
+    expect(await registrar.withdraw(agent)).toBe('withdrawn');
+  });
+
   test('throttling is told with the time that the server asks for', async () => {
     const { agentPoolId } = await activities.prepareAgentPool(check());
     devops.faults.add({

@@ -105,10 +105,10 @@ const cases: [what: string, path: readonly (string | number)[], value: () => unk
     ['a document of another kind', ['type'], () => 'Microsoft.Compute/virtualMachines', 'WrongResourceType', 'type'],
     [
       'what this version cannot do',
-      ['properties', 'agentProfile'],
-      () => ({ kind: 'Stateful' }),
+      ['properties', 'fabricProfile', 'sku', 'name'],
+      () => 'Mix',
       'NotSupported',
-      'properties.agentProfile.kind',
+      'properties.fabricProfile.sku.name',
     ],
   ];
 

@@ -165,6 +165,25 @@ describe('The life of a job', () => {
     expect(delta.pool).toMatchObject({ running: 0, agents: [{ name: 'a', standing: 'free' }] });
   });
 
+  test('an agent that is no longer connected when its job ends is told of that too, unless it has nothing more to do', () => {
+    const gone = (enabled: boolean) => ({
+      agents: [agent('a', { status: 'offline', enabled, lastCompletedRequest: finished(7, 'a') })],
+    });
+    expect(observe(idle, running, gone(true)).agents).toMatchObject([{ beside: true, observation: { online: false } }]);
+    expect(observe(idle, running, ended).agents[0]).not.toHaveProperty('beside');
+    expect(observe(idle, running, gone(false)).agents[0]).not.toHaveProperty('beside');
+  });
+
+  test('an agent that served and was parked is told that it is enabled, also when it has connected before', () => {
+    const off = { agents: [agent('a', { enabled: false, lastCompletedRequest: finished(7, 'a') })] };
+    const parked = { agents: [agent('a', { ...off.agents[0], status: 'offline' })] };
+    expect(observe(idle, running, ended, parked).agents).toEqual([]);
+    expect(observe(idle, running, ended, parked, off).agents).toEqual([]);
+    expect(observe(idle, running, ended, parked, off, ended).agents).toMatchObject([
+      { name: 'a', observation: { online: true, enabled: true } },
+    ]);
+  });
+
   test('its end is told once, although the list goes on showing it', () => {
     const delta = observe(idle, taken, running, ended, ended);
     expect(delta).toMatchObject({ agents: [], jobs: [] });

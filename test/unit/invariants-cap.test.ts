@@ -36,9 +36,25 @@ describe('cap', () => {
         invariant: 'cap',
         at: third,
         subject: machineId(3),
-        message: 'It is one of 3 machines of the pool build; its maximum is 2.',
+        message: 'It is one of 3 running machines of the pool build; its maximum is 2.',
       },
     ]);
+  });
+
+  test('a parked machine does not count: another one may run in its place', () => {
+    const span = { askedAt: third - hour, from: third - 1 };
+    const parked = machine(1, start, undefined, { parked: [span] });
+    expect(subjects(healthy({ resources: [parked, full[1]!, machine(3, third)] }))).toEqual([]);
+    const stopping = machine(1, start, undefined, { parked: [{ askedAt: third - hour }] });
+    expect(subjects(healthy({ resources: [stopping, full[1]!, machine(3, third)] }))).toEqual([machineId(3)]);
+  });
+
+  test('a parked machine that is started counts from then on', () => {
+    const until = third + hour;
+    const parked = machine(1, start, undefined, { parked: [{ askedAt: start + hour, from: third - 1, until }] });
+    const resources = [parked, full[1]!, machine(3, third)];
+    expect(cap(healthy({ resources }))).toMatchObject([{ at: until, subject: machineId(1) }]);
+    expect(subjects(healthy({ resources: [parked, full[1]!, machine(3, third, until - 1)] }))).toEqual([]);
   });
 
   test('a machine counts until it is gone, not until its deletion is asked for', () => {

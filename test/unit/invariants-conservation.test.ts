@@ -105,6 +105,24 @@ describe('conservation', () => {
       expect(told(right)).toEqual([]);
     });
 
+    test('are also the jobs that a stateful agent told it of before its end, or while it is there', () => {
+      const lived = [...reports.slice(0, 2), reported(3, { outcome: 'returned', told: 4 })];
+      const sums = { requested: 3, returned: 3, failed: 0, jobs: 5 };
+      expect(told(sums, [life, ...lived], 0)).toEqual([]);
+      expect(told({ ...sums, jobs: 4 }, [life, ...lived], 0)).toEqual(['It counts 4 jobs; of its agents it is 5.']);
+      const declared = [{ at: start, maximumConcurrency: 2, stateless: false, standby: 0 }];
+      const open = (jobs: number) =>
+        check(
+          healthy({
+            resources: [],
+            workflows: [life, ...lived, agent(4, start + minute)],
+            pools: [pool({ totals: { ...sums, requested: 4, jobs }, roster: 1, declared })],
+          }),
+        );
+      expect(open(9)).toEqual([]);
+      expect(open(4)).toHaveLength(1);
+    });
+
     test.each([
       [{ ...right, jobs: 2 }, ['It counts 2 jobs; of its agents it is 1.']],
       [{ ...right, jobs: 0 }, ['It counts 0 jobs; of its agents it is 1.']],

@@ -96,6 +96,16 @@ describe('noJobKilled', () => {
     noJobKilled(healthy({ resources: kept, ...fields }), defaultRules);
   const disturbed = (kind: string, subject: string, at = begun): Disturbance[] => [{ kind, subject, at }];
 
+  test('a machine whose deallocation was asked for while a job ran on it is a breach', () => {
+    const parked = [{ askedAt: asked }];
+    const account = (end: number) => ({
+      resources: [machine(1, start, undefined, { parked }), machine(2, start)],
+      jobs: [job(10, 1, begun, end)],
+    });
+    expect(check(account(asked - 1))).toEqual([]);
+    expect(check(account(asked + 1))).toMatchObject([{ at: asked, subject: machineId(1) }]);
+  });
+
   test('a machine is deleted after its job has ended', () => {
     expect(check({ resources: deleted, jobs: [job(10, 1, begun, asked - 1)] })).toEqual([]);
   });

@@ -20,8 +20,11 @@ import {
 } from './invariants-support.ts';
 
 describe('legalTransitions', () => {
-  const told = (states: string[], closedAt?: number) =>
-    legalTransitions(healthy({ workflows: [agent(3, start, closedAt, states)] })).map(({ message }) => message);
+  const told = (states: string[], closedAt?: number, stateless = true) => {
+    const pools = [pool({ declared: [{ at: start, maximumConcurrency: 2, stateless, standby: 0 }] })];
+    const workflows = [agent(3, start, closedAt, states)];
+    return legalTransitions(healthy({ workflows, pools })).map(({ message }) => message);
+  };
 
   test.each([
     [['Provisioning', 'Starting', 'Ready', 'Allocated', 'PendingReturn']],
@@ -45,6 +48,28 @@ describe('legalTransitions', () => {
     expect(told(states)[0]).toBe(message);
   });
 
+  const lives = [
+    ['Provisioning', 'Starting', 'Ready', 'Allocated', 'Ready', 'Allocated', 'NotReady', 'Ready', 'PendingReturn'],
+    [
+      'Provisioning',
+      'Starting',
+      'Ready',
+      'NotReady',
+      'Parked',
+      'Starting',
+      'Ready',
+      'NotReady',
+      'Parked',
+      'PendingReturn',
+    ],
+    ['Provisioning', 'Starting', 'Ready', 'NotReady', 'Ready'],
+    ['Provisioning', 'Starting', 'NotReady', 'Parked', 'Starting'],
+  ];
+  test.each(lives)('%s, %s, %s, %s, %s… is a life of a stateful agent only', (...states) => {
+    expect(told(states, undefined, false)).toEqual([]);
+    expect(told(states)).not.toEqual([]);
+  });
+
   test('a closed agent shows no further state', () => {
     expect(told(['Provisioning', 'PendingReturn'], start + minute)).toEqual([]);
     expect(told(['Provisioning', 'PendingReturn'], start + minute - 1)).toEqual([
@@ -58,7 +83,7 @@ describe('legalTransitions', () => {
     fc.assert(
       fc.property(step, ([from, to]) => {
         const legal = from === to || table[from].includes(to);
-        expect(told([from, to])).toHaveLength(legal ? 0 : 1);
+        expect(told([from, to], undefined, false)).toHaveLength(legal ? 0 : 1);
       }),
     );
   });

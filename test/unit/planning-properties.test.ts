@@ -2,10 +2,11 @@ import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { defaultIdleGraceMs, planCapacity } from '../../domain/planning/plan-capacity.ts';
 import type { AgentPhase, PlanningAgent, PlanningInput } from '../../domain/planning/types.ts';
-import { carriedOut, creates, now, retires } from './planning-support.ts';
+import { carriedOut, creates, now, retires, told } from './planning-support.ts';
 
 const imageNames = ['ubuntu', 'debian', 'windows', 'macos'];
 const phases: AgentPhase[] = ['creating', 'ready', 'busy', 'offline', 'returning'];
+const statefulPhases: AgentPhase[] = [...phases, 'ready', 'ready', 'parking', 'parked', 'parked', 'waking'];
 
 /** Small numbers, for the interesting cases are where the sums meet the maximum; sometimes a flood. */
 const jobCount = fc.oneof(
@@ -51,6 +52,37 @@ const input: fc.Arbitrary<PlanningInput> = fc.record({
   ),
   closing: fc.oneof({ weight: 9, arbitrary: fc.constant(false) }, { weight: 1, arbitrary: fc.constant(true) }),
 });
+
+/** Pools whose agents serve many jobs, have served, wait, are parked, and reach the end of their lives. */
+const statefulInput: fc.Arbitrary<PlanningInput> = input.chain((pool) =>
+  fc
+    .record({
+      stateful: fc.record({ graceMs: fc.constantFrom(0, 1, 120_000, 3_600_000), park: fc.boolean() }),
+      lives: fc.array(
+        fc.record({
+          phase: fc.constantFrom(...statefulPhases),
+          servedMs: fc.constantFrom(undefined, 0, 30_000, 119_999, 120_000, 7_200_000),
+          leftMs: fc.constantFrom(-1, 0, 1, 45_000, 599_999, 600_000, 604_800_000),
+        }),
+        { minLength: pool.agents.length, maxLength: pool.agents.length },
+      ),
+    })
+    .map(({ stateful, lives }) => ({
+      ...pool,
+      stateful,
+      agents: pool.agents.map((agent, index): PlanningAgent => {
+        const { phase = agent.phase, servedMs, leftMs = 1 } = lives[index] ?? {};
+        return {
+          ...agent,
+          phase,
+          endsAt: now + leftMs,
+          ...(servedMs === undefined ? {} : { servedAt: now - servedMs }),
+        };
+      }),
+    })),
+);
+
+const running = ({ agents }: PlanningInput) => agents.filter(({ phase }) => phase !== 'parked').length;
 
 const holds = (property: fc.IProperty<[PlanningInput]>, numRuns = 1_000) => fc.assert(property, { numRuns });
 const has = (agent: { image: string; phase: AgentPhase }, image: string, phase: AgentPhase) =>
@@ -269,6 +301,132 @@ describe('whatever the pool looks like, a plan', () => {
         for (const sentence of [...remarks.map((one) => one.message), ...commands.map((one) => one.reason.message)]) {
           expect(sentence).toMatch(/\.$/);
           expect(sentence).not.toMatch(/undefined|NaN|Infinity/);
+        }
+      }),
+    );
+  });
+});
+
+describe('whatever a stateful pool looks like, a plan', () => {
+  const agentOf = (pool: PlanningInput, name: string) => {
+    const agent = pool.agents.find((one) => one.name === name);
+    if (!agent) throw new Error(`The plan names ${name}, which is not there.`);
+    return agent;
+  };
+
+  test('never lets more machines run than the maximum, woken ones included', () => {
+    holds(
+      fc.property(statefulInput, (pool) => {
+        const plan = planCapacity(pool);
+        // One that goes while it is parked runs as little as before.
+        const deallocated = retires(plan).filter((name) => agentOf(pool, name).phase === 'parked').length;
+        const after = running(carriedOut(pool, plan)) - deallocated;
+        expect(after).toBeLessThanOrEqual(Math.max(pool.maximumConcurrency, running(pool)));
+      }),
+    );
+  });
+
+  test('is complete: once it is carried out, the same question has no further answer until nextAt', () => {
+    holds(
+      fc.property(statefulInput, (pool) => {
+        const after = carriedOut(pool, planCapacity(pool));
+        const again = planCapacity(after);
+        expect(again.commands).toEqual([]);
+        expect(again.nextAt ?? Infinity).toBeGreaterThan(now);
+        const lastQuietMoment = (again.nextAt ?? now + 86_400_000) - 1;
+        expect(planCapacity({ ...after, now: lastQuietMoment }).commands).toEqual([]);
+      }),
+    );
+  });
+
+  test('comes to rest: as time passes and machines stop or leave, a pool stops asking for anything', () => {
+    holds(
+      fc.property(statefulInput, (pool) => {
+        let current = pool;
+        for (let turn = 0; turn < 80; turn++) {
+          const plan = planCapacity(current);
+          const { agents } = carriedOut(current, plan);
+          const changing = agents.filter(({ phase }) => ['returning', 'offline', 'parking'].includes(phase)).length;
+          if (plan.commands.length === 0 && changing === 0 && plan.nextAt === undefined) return;
+          current = {
+            ...current,
+            agents: agents
+              .filter(({ phase }) => phase !== 'returning' && phase !== 'offline')
+              .map((agent, index) => ({
+                ...agent,
+                ...(agent.phase === 'parking' ? { phase: 'parked' as const } : {}),
+                name: `turn-${turn}-${index}`,
+              })),
+            now: plan.nextAt ?? current.now,
+          };
+        }
+        throw new Error('The pool still asks for something after 80 turns.');
+      }),
+      300,
+    );
+  });
+
+  test('retires what has reached the end of its life unless a job runs on it or it is coming up, and nothing twice', () => {
+    holds(
+      fc.property(statefulInput, (pool) => {
+        const plan = planCapacity(pool);
+        const named = plan.commands.flatMap((command) => (command.kind === 'create' ? [] : [command.agent]));
+        expect(new Set(named).size).toBe(named.length);
+        const retired = new Set(retires(plan));
+        for (const { name, phase, endsAt = Infinity, image } of pool.agents) {
+          const isOver = endsAt <= now && ['ready', 'offline', 'parked'].includes(phase);
+          if (isOver && pool.images.some((one) => one.name === image)) expect(retired.has(name)).toBe(true);
+          if (phase === 'busy' || phase === 'returning') expect(named).not.toContain(name);
+        }
+      }),
+    );
+  });
+
+  test('parks only what is ready and has no grace left, or makes room for a job, and only where the pool parks', () => {
+    holds(
+      fc.property(statefulInput, (pool) => {
+        const plan = planCapacity(pool);
+        for (const name of told(plan, 'park')) {
+          const agent = agentOf(pool, name);
+          expect(agent.phase).toBe('ready');
+          expect(pool.stateful?.park).toBe(true);
+          expect(now - agent.since).toBeGreaterThanOrEqual(defaultIdleGraceMs);
+          const inGrace = (agent.servedAt ?? -Infinity) + (pool.stateful?.graceMs ?? 0) > now;
+          const waiting = pool.images.some(({ name: image }) => image !== agent.image && queuedFor(pool, image) > 0);
+          if (inGrace) expect(waiting).toBe(true);
+        }
+      }),
+    );
+  });
+
+  test('wakes before it creates: no machine is made while a parked one of its image could be woken', () => {
+    holds(
+      fc.property(statefulInput, (pool) => {
+        const plan = planCapacity(pool);
+        const woken = new Set(told(plan, 'wake'));
+        for (const name of woken) expect(agentOf(pool, name).phase).toBe('parked');
+        for (const { name: image } of pool.images) {
+          if (creates(plan, image) === 0) continue;
+          const left = pool.agents.filter(
+            (agent) =>
+              has(agent, image, 'parked') && !woken.has(agent.name) && (agent.endsAt ?? Infinity) - now >= 600_000,
+          );
+          expect(pool.stateful?.park ? left : []).toEqual([]);
+        }
+      }),
+    );
+  });
+
+  test('never takes a ready agent away from a queued job, except at the end of its life', () => {
+    holds(
+      fc.property(statefulInput, (pool) => {
+        if (pool.closing) return;
+        const after = carriedOut(pool, planCapacity(pool)).agents;
+        const young = ({ endsAt = Infinity }: PlanningAgent) => endsAt > now;
+        for (const { name } of pool.images) {
+          const before = pool.agents.filter((agent) => has(agent, name, 'ready') && young(agent)).length;
+          const left = after.filter((agent) => has(agent, name, 'ready')).length;
+          expect(left).toBeGreaterThanOrEqual(Math.min(before, queuedFor(pool, name)));
         }
       }),
     );

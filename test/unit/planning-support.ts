@@ -30,7 +30,10 @@ export function agents(image: string, phase: AgentPhase, count: number, forMs = 
 
 /** The input after the commands were carried out: what the pool's roster says right after its turn. */
 export function carriedOut(input: PlanningInput, { commands }: Plan): PlanningInput {
-  const retired = new Set(commands.flatMap((command) => (command.kind === 'retire' ? [command.agent] : [])));
+  const phases = { retire: 'returning', park: 'parking', wake: 'waking' } as const;
+  const changed = new Map(
+    commands.flatMap((command) => (command.kind === 'create' ? [] : [[command.agent, phases[command.kind]] as const])),
+  );
   const created = commands.flatMap((command, index) =>
     command.kind === 'create'
       ? Array.from({ length: command.count }, (_, number): PlanningAgent => {
@@ -42,7 +45,8 @@ export function carriedOut(input: PlanningInput, { commands }: Plan): PlanningIn
     ...input,
     agents: [
       ...input.agents.map((agent): PlanningAgent => {
-        return retired.has(agent.name) ? { ...agent, phase: 'returning', since: input.now } : agent;
+        const phase = changed.get(agent.name);
+        return phase === undefined ? agent : { ...agent, phase, since: input.now };
       }),
       ...created,
     ],
@@ -61,4 +65,9 @@ export function creates({ commands }: Plan, image?: string): number {
 /** Names of the agents that a plan retires. */
 export function retires({ commands }: Plan): string[] {
   return commands.flatMap((command) => (command.kind === 'retire' ? [command.agent] : []));
+}
+
+/** Names of the agents that a plan parks, or wakes. */
+export function told({ commands }: Plan, kind: 'park' | 'wake'): string[] {
+  return commands.flatMap((command) => (command.kind === kind ? [command.agent] : []));
 }

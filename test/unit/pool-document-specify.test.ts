@@ -221,7 +221,6 @@ describe('what this version cannot do is refused, never ignored', () => {
       'properties.organizationProfile.permissionProfile.kind',
       { 'properties.organizationProfile.permissionProfile': { kind: 'CreatorOnly' } },
     ],
-    [`${agentProfile}.kind`, `${agentProfile}.kind`, { [`${agentProfile}.kind`]: 'Stateful' }],
     [
       `${agentProfile}.resourcePredictionsProfile.kind`,
       `${agentProfile}.resourcePredictionsProfile.kind`,
@@ -265,7 +264,6 @@ describe('what this version cannot do is refused, never ignored', () => {
     ],
     ...Object.entries({
       recycle: 'Reimage',
-      park: true,
       outbound: { serviceTags: ['AzureDevOps'] },
     }).map(([name, value]): [string, string, Record<string, unknown>] => {
       const path = `properties.operatorProfile.${name}`;

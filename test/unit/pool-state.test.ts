@@ -1,6 +1,7 @@
-import type { AgentReport, PoolObservation, PoolState } from '../../domain/messages.ts';
+import type { AgentReport, PoolObservation, PoolState, RosterEntry } from '../../domain/messages.ts';
 import {
   applyObservation,
+  applyProgress,
   applyReport,
   demandSeenAt,
   newPoolState,
@@ -88,6 +89,95 @@ describe('what the observer tells a pool', () => {
 
     expect(news).toBe(false);
     expect(state.roster[0]?.p).toBe('busy');
+  });
+});
+
+describe('a stateful agent in its pool', () => {
+  const end = now + 86_400_000;
+  const stateful = (p: RosterEntry['p'], fields: Partial<RosterEntry> = {}): RosterEntry => {
+    return { n: 'a', i: 'ubuntu', p, s: 0, l: end, ...fields };
+  };
+  const observed = (entry: RosterEntry, ...standings: PoolObservation['agents'][number]['standing'][]) => {
+    const state = stateWith(entry);
+    standings.forEach((standing, index) => applyObservation(state, observation(index + 1, [{ name: 'a', standing }])));
+    return state.roster[0];
+  };
+
+  test('is ready again after its job, and the pool knows since when', () => {
+    expect(observed(stateful('ready'), 'held', 'free')).toEqual(stateful('ready', { s: now + 2, e: now + 2 }));
+  });
+
+  test('is away after its job, and comes back', () => {
+    expect(observed(stateful('busy'), 'offline')?.p).toBe('offline');
+    expect(observed(stateful('busy'), 'offline', 'free')).toMatchObject({ p: 'ready', e: now + 1 });
+  });
+
+  test('goes after a job that came first, once it was told to', () => {
+    expect(observed(stateful('returning', { d: 1 }), 'held')?.p).toBe('busy');
+    expect(observed(stateful('returning', { d: 1 }), 'held', 'free')?.p).toBe('returning');
+  });
+
+  test('is parking until it says so itself, or a job holds it', () => {
+    expect(observed(stateful('parking'), 'free')?.p).toBe('parking');
+    expect(observed(stateful('parking'), 'offline')?.p).toBe('parking');
+    expect(observed(stateful('parking'), 'held')?.p).toBe('busy');
+    const state = stateWith(stateful('parking'));
+    applyProgress(state, { agent: 'a', kind: 'parked' }, now);
+    expect(state.roster[0]).toMatchObject({ p: 'parked', s: now });
+  });
+
+  test('is ready when a job was faster than its parking: what holds it the observer tells', () => {
+    const state = stateWith(stateful('parking'));
+    applyProgress(state, { agent: 'a', kind: 'notParked' }, now);
+    expect(state.roster[0]?.p).toBe('ready');
+    const busy = stateWith(stateful('busy'));
+    applyProgress(busy, { agent: 'a', kind: 'notParked' }, now);
+    expect(busy.roster[0]?.p).toBe('busy');
+  });
+
+  test('stays parked whatever a list that lags shows, and is lost when its registration is', () => {
+    expect(observed(stateful('parked'), 'free', 'held', 'offline')?.p).toBe('parked');
+    expect(observed(stateful('parked'), 'missing')).toMatchObject({ p: 'parked', d: 1 });
+  });
+
+  test('is waking until it is online', () => {
+    expect(observed(stateful('waking'), 'offline')?.p).toBe('waking');
+    expect(observed(stateful('waking'), 'offline', 'free')?.p).toBe('ready');
+    expect(observed(stateful('waking'), 'held')?.p).toBe('busy');
+  });
+
+  test('tells of each job when it has served it, and the totals count it', () => {
+    const state = stateWith(stateful('busy'));
+    const receipt = { queuedAt: now, startedAt: now + 4_000 };
+    for (const requestId of [7, 8]) {
+      applyProgress(state, { agent: 'a', kind: 'served', job: { requestId, outcome: 'finished', receipt } }, now);
+    }
+    applyReport(state, { agent: 'a', outcome: 'returned', told: 2 }, now);
+    expect(state.totals).toMatchObject({ returned: 1, jobs: 2, waitedMs: 8_000 });
+  });
+
+  test('is planned with the end of its life and of its last job, and with what was lost', () => {
+    const images = [{ name: 'ubuntu', aliases: ['ubuntu'], buffer: '*' }];
+    const standby = { count: 0, counts: 'total' };
+    const specification = { maximumConcurrency: 5, standby, images } as unknown as PoolSpecification;
+    const lives = { ...specification, stateful: { lifetimeMs: 1, graceMs: 60_000, park: true } };
+    const state = stateWith(stateful('ready', { e: 5 }), stateful('parked', { n: 'b', d: 1 }));
+    expect(planningInput(state, lives, now, overdueMs)).toMatchObject({
+      stateful: { graceMs: 60_000, park: true },
+      agents: [
+        { name: 'a', phase: 'ready', servedAt: 5, endsAt: end },
+        { name: 'b', phase: 'parked', endsAt: end, lost: true },
+      ],
+    });
+    expect(planningInput(state, specification, now, overdueMs)).not.toHaveProperty('stateful');
+  });
+
+  test('no job waits for one that takes too long to wake', () => {
+    const specification = { maximumConcurrency: 5, standby: {}, images: [{ name: 'ubuntu', aliases: [] }] };
+    const state = stateWith(stateful('waking', { s: now - overdueMs - 1 }));
+    expect(planningInput(state, specification as unknown as PoolSpecification, now, overdueMs).agents).toMatchObject([
+      { phase: 'offline' },
+    ]);
   });
 });
 

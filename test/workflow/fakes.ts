@@ -101,6 +101,14 @@ export function fakeActivities(calls: Calls, overrides: Partial<Fakes> = {}): Fa
       note(`return ${agent}`);
       return { outcome: 'returned' };
     },
+    async parkAgent({ identity: { agent } }) {
+      note(`park ${agent}`);
+      return { outcome: 'parked' };
+    },
+    async wakeAgent({ identity: { agent } }) {
+      note(`wake ${agent}`);
+      return { outcome: 'woken', startSentAt: 30, runningAt: 40 };
+    },
     async checkMachine() {},
     async checkOrganization() {},
     async prepareAgentPool() {

@@ -1,10 +1,10 @@
 import { getExternalWorkflowHandle, log, ParentClosePolicy, startChild } from '@temporalio/workflow';
 import { WorkflowExecutionAlreadyStartedError } from '@temporalio/common';
-import type { AgentInput } from '../../domain/messages.ts';
+import type { AgentInput, WakeRequest } from '../../domain/messages.ts';
 import { workflowIds } from '../../domain/names.ts';
 import { agent } from '../agent.ts';
 import { agentSearchAttributes } from '../agent/attributes.ts';
-import { retire } from '../messages.ts';
+import { park, retire, wake } from '../messages.ts';
 
 /**
  * Starts one agent that outlives this run of the pool: with any other close policy, the pool's continue-as-new would
@@ -24,6 +24,26 @@ export async function startAgent(input: AgentInput): Promise<void> {
   } catch (error) {
     if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
     log.warn('agent was started already', { agent: name });
+  }
+}
+
+/** Asks a stateful agent to park its machine; answers false when there is no such agent any more. */
+export async function askToPark(pool: string, name: string, reason: string): Promise<boolean> {
+  return await isAsked(name, getExternalWorkflowHandle(workflowIds.agent(pool, name)).signal(park, { reason }));
+}
+
+/** Asks a parked agent to start its machine; answers false when there is no such agent any more. */
+export async function askToWake(pool: string, name: string, request: WakeRequest): Promise<boolean> {
+  return await isAsked(name, getExternalWorkflowHandle(workflowIds.agent(pool, name)).signal(wake, request));
+}
+
+async function isAsked(agent: string, signal: Promise<void>): Promise<boolean> {
+  try {
+    await signal;
+    return true;
+  } catch (error) {
+    log.info('agent is gone already', { agent, error: String(error) });
+    return false;
   }
 }
 

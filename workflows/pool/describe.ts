@@ -37,8 +37,8 @@ export function describePool(state: PoolState, plan: Plan | undefined, leaseMs: 
     ...state.holds.map((hold) => `- held until ${new Date(hold.until).toISOString()}: ${hold.code}. ${hold.message}`),
   ];
   setCurrentDetails(
-    `| status | maximum | queued | assigned | running | creating | ready | busy | offline | returning |\n|---|---|---|---|---|---|---|---|---|---|\n` +
+    `| status | maximum | queued | assigned | running | creating | ready | busy | offline | returning | parked |\n|---|---|---|---|---|---|---|---|---|---|---|\n` +
       `| ${state.status} | ${state.specification?.maximumConcurrency ?? 0} | ${queued} | ${state.assigned} | ${state.running} ` +
-      `| ${count('creating')} | ${count('ready')} | ${count('busy')} | ${count('offline')} | ${count('returning')} |\n\n${reasons.slice(0, 20).join('\n')}`,
+      `| ${count('creating') + count('waking')} | ${count('ready')} | ${count('busy')} | ${count('offline')} | ${count('returning') + count('parking')} | ${count('parked')} |\n\n${reasons.slice(0, 20).join('\n')}`,
   );
 }

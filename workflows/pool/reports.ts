@@ -1,8 +1,8 @@
 import { setHandler } from '@temporalio/workflow';
 import type { PoolLimits } from '../../domain/limits.ts';
 import type { PoolState } from '../../domain/messages.ts';
-import { applyReport, applyRefusal } from '../../domain/pool-state.ts';
-import { agentReported, placeRefused } from '../messages.ts';
+import { applyProgress, applyReport, applyRefusal } from '../../domain/pool-state.ts';
+import { agentProgressed, agentReported, placeRefused } from '../messages.ts';
 
 /**
  * Takes what agents tell their pool.
@@ -17,6 +17,14 @@ export function handleReports(state: PoolState, { placeClosedMs }: PoolLimits, n
       applyReport(state, report, Date.now(), placeClosedMs);
     },
     { description: 'An agent ended and how.' },
+  );
+  setHandler(
+    agentProgressed,
+    (progress) => {
+      noted();
+      applyProgress(state, progress, Date.now());
+    },
+    { description: 'A stateful agent served a job, or parked its machine.' },
   );
   setHandler(
     placeRefused,

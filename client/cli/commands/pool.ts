@@ -220,6 +220,9 @@ function phaseMeaning(phase: PoolDetails['agents'][number]['phase']) {
       offline: 'notReady',
       returning: 'pendingReturn',
       kept: 'failed',
+      parking: 'notReady',
+      parked: 'parked',
+      waking: 'starting',
     }[phase],
   );
 }
@@ -237,7 +240,7 @@ export function explainLines(explanation: PoolExplanation, now: number): string[
     ...lastPlan.commands.map((command) =>
       command.kind === 'create'
         ? `  create ${command.count} of ${command.image}: ${command.reason.message}`
-        : `  retire ${command.agent}: ${command.reason.message}`,
+        : `  ${command.kind} ${command.agent}: ${command.reason.message}`,
     ),
     ...lastPlan.remarks.map(({ image, message }) => (image === undefined ? `  ${message}` : `  ${image}: ${message}`)),
     ...(lastPlan.nextAt === undefined ? [] : [`next plan without any event in ${duration(lastPlan.nextAt - now)}`]),

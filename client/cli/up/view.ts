@@ -39,7 +39,7 @@ function cut(block: string[], rows: number): string[] {
 
 /** Counts in a fixed order of states, as a sentence. */
 export function agentSummary(agents: Look['agents']): string {
-  const order = ['Ready', 'Allocated', 'Starting', 'Provisioning', 'PendingReturn'];
+  const order = ['Ready', 'Allocated', 'NotReady', 'Starting', 'Provisioning', 'Parked', 'PendingReturn'];
   const counts = new Map<string, number>();
   for (const { state } of agents) counts.set(state, (counts.get(state) ?? 0) + 1);
   const states = [

@@ -2,7 +2,7 @@ import type { MachineEvent } from '../../core/context.ts';
 import { listAt, objectAt, textAt } from '../body.ts';
 import type { Json } from '../body.ts';
 import { machineOf, removeNic } from '../interfaces.ts';
-import type { MachineRecord, OperationRecord } from '../records.ts';
+import type { MachineRecord, OperationAction, OperationRecord } from '../records.ts';
 import type { ArmState } from '../state.ts';
 import type { AddressBook } from '../subnets.ts';
 import { diskName, makeDisk } from './create.ts';
@@ -13,10 +13,12 @@ const evictionNoticeMs = 30_000;
 /** What happens to machines by themselves: operations that end, boots, evictions. */
 export interface MachineLife {
   record(machine: Readonly<MachineRecord>, event: MachineEvent): void;
+  /** Records that a change of power was asked for: what was billed ends or begins with it. */
+  accepted(machine: Readonly<MachineRecord>, action: OperationAction): void;
   complete(operation: Readonly<OperationRecord>): OperationRecord['error'] | undefined;
   fail(operation: Readonly<OperationRecord>, error: { code: string; message: string }): void;
-  /** The machine's processes are gone. */
-  halt(machine: Readonly<MachineRecord>): void;
+  /** The machine's processes are gone; with `shutdown` they could sign off before. */
+  halt(machine: Readonly<MachineRecord>, how?: 'shutdown'): void;
   /** Removes a machine and what goes with it. */
   remove(machine: Readonly<MachineRecord>): void;
   /** Takes the machine away as the platform does with Spot machines, or stops it as somebody at the portal does. */
@@ -44,6 +46,7 @@ export function createMachineLife(state: ArmState, addresses: AddressBook): Mach
       vmSize: machine.vmSize,
       location: machine.location,
       privateIpAddress: machine.privateIpAddress,
+      boots: machine.boots ?? 1,
       ...(machine.customData === undefined
         ? {}
         : { customData: Buffer.from(machine.customData, 'base64').toString('utf8') }),
@@ -57,9 +60,10 @@ export function createMachineLife(state: ArmState, addresses: AddressBook): Mach
     clock.at(bootAt, () => {
       const machine = state.machines.get(id);
       if (machine === undefined || machine.start !== start || machine.power !== 'running' || machine.booted) return;
-      state.saveMachine({ ...machine, booted: true });
-      record(machine, 'booted');
-      boot(machine);
+      const booted = { ...machine, booted: true, boots: (machine.boots ?? 0) + 1 };
+      state.saveMachine(booted);
+      record(booted, 'booted');
+      boot(booted);
     });
   }
 
@@ -79,8 +83,8 @@ export function createMachineLife(state: ArmState, addresses: AddressBook): Mach
     watchBoot(running);
   }
 
-  function halt(machine: Readonly<MachineRecord>): void {
-    state.guest.stop(machine.id);
+  function halt(machine: Readonly<MachineRecord>, how?: 'shutdown'): void {
+    state.guest.stop(machine.id, how);
   }
 
   function remove(machine: Readonly<MachineRecord>): void {
@@ -115,7 +119,7 @@ export function createMachineLife(state: ArmState, addresses: AddressBook): Mach
     const storage = objectAt(machine.properties, 'storageProfile') ?? {};
     const shown = objectAt(storage, 'osDisk') ?? {};
     const old = state.resources.get(textAt(objectAt(shown, 'managedDisk'), 'id') ?? '');
-    const change: Partial<MachineRecord> = customData === undefined ? {} : { customData };
+    const change: Partial<MachineRecord> = { boots: 0, ...(customData === undefined ? {} : { customData }) };
     if (old !== undefined) {
       removeDisk(shown);
       const { name: _, ...disk } = shown;
@@ -155,6 +159,10 @@ export function createMachineLife(state: ArmState, addresses: AddressBook): Mach
 
   const life: MachineLife = {
     record,
+    accepted(machine, { kind }) {
+      if (kind === 'deallocateMachine') record(machine, 'deallocateAccepted');
+      if (kind === 'startMachine') record(machine, 'startAccepted');
+    },
     halt,
     remove,
     complete(operation) {

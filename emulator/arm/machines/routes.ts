@@ -297,7 +297,7 @@ export function addMachineRoutes(gateway: Gateway, { state, operations, addresse
     run: (
       call: Call,
       machine: Readonly<MachineRecord>,
-    ) => { action: OperationAction; durationMs: number; power?: PowerState; halts?: boolean },
+    ) => { action: OperationAction; durationMs: number; power?: PowerState; halts?: boolean | 'shutdown' },
   ): void {
     gateway.add({
       method: 'POST',
@@ -312,13 +312,14 @@ export function addMachineRoutes(gateway: Gateway, { state, operations, addresse
         }
         checkFree(machine, name);
         const { action: begun, durationMs, power, halts } = run(call, machine);
-        if (halts === true) life.halt(machine);
+        if (halts !== undefined && halts !== false) life.halt(machine, halts === 'shutdown' ? halts : undefined);
+        life.accepted(machine, begun);
         const latest = state.machines.get(machine.id) ?? machine;
         state.saveMachine({
           ...latest,
           provisioningState: 'Updating',
           ...(power === undefined ? {} : { power }),
-          ...(halts === true ? { booted: false } : {}),
+          ...(halts === undefined || halts === false ? {} : { booted: false }),
         });
         return { status: 202, headers: start(call, machine, begun, durationMs) };
       },
@@ -335,14 +336,14 @@ export function addMachineRoutes(gateway: Gateway, { state, operations, addresse
       action: { kind: 'deallocateMachine' },
       durationMs: latencies.sample('deallocateMachine'),
       power: 'deallocating',
-      halts: true,
+      halts: 'shutdown',
     };
   });
-  action('powerOff', 'PowerOff', 'UpdateVM', () => ({
+  action('powerOff', 'PowerOff', 'UpdateVM', (call) => ({
     action: { kind: 'powerOffMachine' },
     durationMs: latencies.sample('deallocateMachine'),
     power: 'stopping',
-    halts: true,
+    halts: call.url.searchParams.get('skipShutdown') === 'true' ? true : 'shutdown',
   }));
   action('start', 'Start', 'UpdateVM', (_call, machine) => {
     if (machine.power === 'running') return { action: { kind: 'startMachine' }, durationMs: updateMs() };

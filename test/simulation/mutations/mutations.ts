@@ -127,13 +127,13 @@ export const mutations: readonly Mutation[] = [
     changes: [
       {
         file: poolWorkflow,
-        find: "this.state.roster.push({ n: name, i: image, p: 'creating', s: now });",
-        replace: "this.state.roster.push({ n: name, i: image, p: 'ready', s: now });",
+        find: "this.state.roster.push({ n: name, i: image, p: 'creating', s: now, ...lifeOf(specification, now) });",
+        replace: "this.state.roster.push({ n: name, i: image, p: 'ready', s: now, ...lifeOf(specification, now) });",
       },
       {
         file: 'domain/pool-state.ts',
-        find: "return entry.p === 'busy' || entry.d ? 'returning' : 'offline';",
-        replace: "return entry.p === 'busy' || entry.d ? 'returning' : 'ready';",
+        find: "return isDone ? 'returning' : 'offline';",
+        replace: "return isDone ? 'returning' : 'ready';",
       },
     ],
   },
@@ -201,6 +201,17 @@ export const mutations: readonly Mutation[] = [
         file: agentWorkflow,
         find: "return { wait: limits.lifetimeMs, summary: 'longest wait for a job'",
         replace: "return { wait: 100 * limits.lifetimeMs, summary: 'longest wait for a job'",
+      },
+    ],
+  },
+  {
+    name: 'woken-beyond-maximum',
+    bug: 'An agent that is being woken does not count towards the maximum.',
+    changes: [
+      {
+        file: 'domain/planning/tally.ts',
+        find: "agents: agents.filter(({ phase }) => phase !== 'parked'),",
+        replace: "agents: agents.filter(({ phase }) => phase !== 'parked' && phase !== 'waking'),",
       },
     ],
   },

@@ -29,6 +29,7 @@ export function documentsOf({ pools, verbs }: Documents, name: string): unknown[
 interface Readable {
   properties: {
     maximumConcurrency: number;
+    agentProfile: { kind: string; gracePeriodTimeSpan?: string };
     fabricProfile: { images: { wellKnownImageName?: string; aliases?: string[] }[] };
   };
 }
@@ -44,4 +45,12 @@ export function servedBy(document: unknown, image: string): boolean {
   return (document as Readable).properties.fabricProfile.images.some(
     ({ wellKnownImageName, aliases = [] }) => aliases.includes(image) || wellKnownImageName?.split('/')[0] === image,
   );
+}
+
+/** The grace period of a stateful pool, in milliseconds; undefined for a stateless one. */
+export function graceMsOf(document: unknown): number | undefined {
+  const { kind, gracePeriodTimeSpan = '00:00:00' } = (document as Readable).properties.agentProfile;
+  if (kind !== 'Stateful') return undefined;
+  const [hours = 0, minutes = 0, seconds = 0] = gracePeriodTimeSpan.split(':').map(Number);
+  return ((hours * 60 + minutes) * 60 + seconds) * 1_000;
 }

@@ -1,12 +1,18 @@
 import { defaultLimits, type Limits } from '../../../domain/limits.ts';
 import { minute, type Draw } from './draw.ts';
-import { fewestMachines } from './last-documents.ts';
+import { documentsOf, fewestMachines, graceMsOf } from './last-documents.ts';
 import type { Schedule } from './schedule.ts';
 
 const second = 1_000;
 
 /** The embedded cloud's longest draws at scale 1 (`emulator/core/latencies.ts`). */
-const longest = { createMs: 180_000, bootMs: 180_000, deleteMs: 240_000 } as const;
+const longest = {
+  createMs: 180_000,
+  bootMs: 180_000,
+  deleteMs: 240_000,
+  deallocateMs: 180_000,
+  startMs: 180_000,
+} as const;
 
 /** How long the embedded Azure DevOps waits for a sign of life of a job's agent, and for a cancelled job to stop. */
 const azureDevOps = { lockMs: 10 * minute, cancelMs: 5 * minute } as const;
@@ -45,6 +51,8 @@ export function drawLimits(draw: Draw, cloudScale: number): Limits {
       returnMs: Math.round(1.2 * longest.deleteMs * slow) + draw.time(minute, 3 * minute),
       offlineMs: patient ? draw.time(10 * minute, 40 * minute) : draw.time(minute, 5 * minute),
       lifetimeMs: draw.happens(0.15) ? draw.time(20 * minute, 90 * minute) : defaultLimits.agent.lifetimeMs,
+      // Drawn apart, so that what is drawn after it stays what it was.
+      signalsPerRun: draw.part('signals').happens(0.5) ? draw.part('signals').scaled(5, 50) : 5_000,
     },
     pool: {
       reconcileMs: draw.time(minute, 6 * minute),
@@ -86,6 +94,8 @@ type Reckoned = Pick<Schedule, 'limits' | 'cloudScale' | 'jobs' | 'faults' | 'ch
  *     what nobody owns, or what two reads must agree on         + the longer of approvalMs + 2 everyMs + newbornMs
  *                                                                 + confirmMs + a deletion, and of 3 reconcileMs
  *     the last restart of the observer                          + heartbeatMs + 1 min
+ *     in a stateful pool, an agent that nobody needs            + its grace period + a deallocation
+ *     and one that is woken, and lost                           + a start + connectMs
  */
 export function quietMs(schedule: Reckoned): number {
   const { limits, cloudScale, jobs } = schedule;
@@ -97,9 +107,29 @@ export function quietMs(schedule: Reckoned): number {
   const audits = audit.approvalMs + 2 * audit.everyMs + audit.newbornMs + audit.confirmMs + removed;
   const tidied = Math.max(audits, 3 * pool.reconcileMs);
   const watched = observer.heartbeatMs + minute;
+  const parked = statefulMs(schedule);
   return (
-    abandoned + longestHoldMs(schedule) + backlogMs(schedule) + lastJob + lost + keptMs(schedule) + tidied + watched
+    abandoned +
+    longestHoldMs(schedule) +
+    backlogMs(schedule) +
+    lastJob +
+    lost +
+    keptMs(schedule) +
+    tidied +
+    watched +
+    parked
   );
+}
+
+/** What agents that serve many jobs may take longer, the worst of all documents; 0 where every pool is stateless. */
+function statefulMs(schedule: Reckoned): number {
+  const { limits, cloudScale, pools } = schedule;
+  const graces = pools.flatMap(({ name }) =>
+    documentsOf(schedule, name).flatMap((document) => graceMsOf(document) ?? []),
+  );
+  if (graces.length === 0) return 0;
+  const power = Math.round((longest.deallocateMs + longest.startMs) * cloudScale);
+  return Math.max(...graces) + power + limits.agent.returnMs + limits.agent.connectMs;
 }
 
 /**

@@ -1,4 +1,4 @@
-import type { Draw } from './draw.ts';
+import { minute, type Draw } from './draw.ts';
 
 /** Where pools are made; what the embedded cloud is called in every simulation (`emulator/core/facts.ts`). */
 export const place = {
@@ -33,6 +33,8 @@ export interface PoolShape {
   places?: PlacesShape;
   /** The stage of a job that lost its agent is run once more. */
   retryLostJobs?: true;
+  /** Agents serve many jobs; absent: every job gets a fresh one. */
+  stateful?: { lifetimeMs?: number; graceMs?: number; park: boolean };
 }
 
 /** Further sizes, zones and Spot. */
@@ -72,10 +74,13 @@ function skuOf(shape: PoolShape): object {
   return mix.length === 1 ? { name: shape.size } : { name: 'Mix', vmSizes: mix.map((name) => ({ name })) };
 }
 
-function operatorProfileOf({ size, places, retained, retryLostJobs }: PoolShape): { operatorProfile?: object } {
+function operatorProfileOf({ size, places, retained, retryLostJobs, stateful }: PoolShape): {
+  operatorProfile?: object;
+} {
   const { zones = [], spot } = places ?? {};
   const operatorProfile = {
     ...(retryLostJobs ? { retryLostJobs } : {}),
+    ...(stateful?.park ? { park: true } : {}),
     ...(retained ? { retainedFailures: retainedOf(retained) } : {}),
     ...(zones.length > 0 ? { zones } : {}),
     ...(spot && size !== withoutSpot ? { spot } : {}),
@@ -101,7 +106,27 @@ export function drawShape(draw: Draw, name: string): PoolShape {
     ...(count === 2 && draw.happens(0.5) ? { buffers: [share, 100 - share] } : {}),
     ...(places.happens(0.35) ? { places: drawPlaces(places) } : {}),
     ...(draw.happens(0.25) ? { retained: { count: draw.whole(1, 3), minutes: draw.whole(1, 20) } } : {}),
+    // Drawn apart, so that the stateless pools are what they were.
+    ...drawLives(draw.part('lives')),
   };
+}
+
+/** One pool in four is stateful. Lives are long enough for a machine of the slowest cloud to come up and serve. */
+function drawLives(draw: Draw): Pick<PoolShape, 'stateful'> {
+  if (!draw.happens(0.25)) return {};
+  return {
+    stateful: {
+      ...(draw.happens(0.5) ? { lifetimeMs: draw.time(40 * minute, 180 * minute) } : {}),
+      ...(draw.happens(0.6) ? { graceMs: draw.time(minute / 2, 10 * minute) } : {}),
+      park: draw.happens(0.6),
+    },
+  };
+}
+
+/** As ARM writes durations below a day. */
+function timeSpan(ms: number): string {
+  const parts = [Math.floor(ms / 3_600_000), Math.floor(ms / 60_000) % 60, Math.floor(ms / 1_000) % 60];
+  return parts.map((part) => String(part).padStart(2, '0')).join(':');
 }
 
 /** The document of a shape. It obeys every rule of the pool document. */
@@ -116,7 +141,7 @@ export function documentOf(shape: PoolShape): object {
         organizations: [{ url: place.organizationUrl, projects: [place.project] }],
       },
       agentProfile: {
-        kind: 'Stateless',
+        ...livesOf(shape),
         ...(shape.standby === 0
           ? {}
           : {
@@ -139,6 +164,16 @@ export function documentOf(shape: PoolShape): object {
 
 function retainedOf({ count, minutes }: NonNullable<PoolShape['retained']>) {
   return { count, timeSpan: `0.00:${String(minutes).padStart(2, '0')}:00` };
+}
+
+function livesOf({ stateful }: PoolShape): object {
+  if (stateful === undefined) return { kind: 'Stateless' };
+  const { lifetimeMs, graceMs } = stateful;
+  return {
+    kind: 'Stateful',
+    ...(lifetimeMs === undefined ? {} : { maxAgentLifetime: timeSpan(lifetimeMs) }),
+    ...(graceMs === undefined ? {} : { gracePeriodTimeSpan: timeSpan(graceMs) }),
+  };
 }
 
 /** Every value of the demand `ImageOverride` that the shape serves. */
@@ -191,7 +226,7 @@ export function refusedDocument(draw: Draw, shape: PoolShape): unknown {
     () => set('properties.maximumConcurrency', '8'),
     () => set('properties.maximumConcurrency', 1e9),
     () => set('properties.maximumConcurrency', 1.5),
-    () => set('properties.agentProfile.kind', 'Stateful'),
+    () => set('properties.agentProfile', { kind: 'Stateful', maxAgentLifetime: '7.00:00:01' }),
     () =>
       set('properties.agentProfile', {
         kind: 'Stateless',

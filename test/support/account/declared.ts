@@ -6,8 +6,12 @@ export function declaredIn(document: unknown): Omit<PoolAccount['declared'][numb
   const { properties } = document as {
     properties: {
       maximumConcurrency: number;
-      agentProfile: { kind: string; resourcePredictions?: { daysData?: Record<string, number>[] } };
-      operatorProfile?: { retainedFailures?: { count: number; timeSpan?: string } };
+      agentProfile: {
+        kind: string;
+        maxAgentLifetime?: string;
+        resourcePredictions?: { daysData?: Record<string, number>[] };
+      };
+      operatorProfile?: { park?: boolean; retainedFailures?: { count: number; timeSpan?: string } };
     };
   };
   const counts = (properties.agentProfile.resourcePredictions?.daysData ?? []).flatMap((day) => Object.values(day));
@@ -16,12 +20,16 @@ export function declaredIn(document: unknown): Omit<PoolAccount['declared'][numb
     maximumConcurrency: properties.maximumConcurrency,
     stateless: properties.agentProfile.kind === 'Stateless',
     standby: Math.max(0, ...counts),
-    ...(retained ? { retained: { count: retained.count, timeSpanMs: msOf(retained.timeSpan ?? '1.00:00:00') } } : {}),
+    ...(retained ? { retained: { count: retained.count, timeSpanMs: spanMs(retained.timeSpan ?? '1.00:00:00') } } : {}),
+    ...(properties.agentProfile.kind === 'Stateful'
+      ? { lifetimeMs: spanMs(properties.agentProfile.maxAgentLifetime ?? '7.00:00:00') }
+      : {}),
+    ...(properties.operatorProfile?.park === undefined ? {} : { park: properties.operatorProfile.park }),
   };
 }
 
-/** Milliseconds of `d.hh:mm:ss`. */
-function msOf(span: string): number {
+/** Milliseconds of `d.hh:mm:ss` or `hh:mm:ss`. */
+function spanMs(span: string): number {
   const [seconds = 0, minutes = 0, hours = 0, days = 0] = span.split(/[.:]/).map(Number).toReversed();
   return (((days * 24 + hours) * 60 + minutes) * 60 + seconds) * 1_000;
 }

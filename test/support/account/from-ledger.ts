@@ -102,6 +102,10 @@ function resources(ledger: LedgerOf, { installation }: RunFacts): ResourceLife[]
     if (event === 'reimaged') life.cleanAt?.push(at);
     if (event === 'deleteAccepted') life.deleteAskedAt ??= at;
     if (event === 'evicted') life.takenAway = true;
+    if (event === 'deallocateAccepted') (life.parked ??= []).push({ askedAt: at });
+    const span = life.parked?.at(-1);
+    if (event === 'deallocated' && span) span.from ??= at;
+    if (event === 'startAccepted' && span) span.until ??= at;
   }
   return lives;
 }

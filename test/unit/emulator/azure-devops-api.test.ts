@@ -289,6 +289,29 @@ describe('agents and sessions', () => {
     expect(events(world, 'machine')).toEqual(['agentStarted', 'agentStarted']);
   });
 
+  test('an agent whose machine is shut down signs off, and has a session as soon as it is back', async () => {
+    const world = createWorld();
+    const { poolId } = await makePool(world);
+    const machine = machineFor((await register(world, poolId, 'agent-1')).json, poolId);
+    world.guest.boot(machine);
+    await world.clock.advance(minute);
+    world.guest.stop(machine.id, 'shutdown');
+    await world.clock.advance(1_000);
+    expect(events(world, 'registration')).toEqual(['registered', 'online', 'offline']);
+    world.guest.boot(machine);
+    await world.clock.advance(15_000);
+    expect(events(world, 'registration')).toEqual(['registered', 'online', 'offline', 'online']);
+  });
+
+  test('an agent that no unit starts does not come up with a later boot of its machine', async () => {
+    const world = createWorld();
+    const { poolId } = await makePool(world);
+    const machine = machineFor((await register(world, poolId, 'agent-1')).json, poolId);
+    world.guest.boot({ ...machine, boots: 2 });
+    await world.clock.advance(minute);
+    expect(events(world, 'registration')).toEqual(['registered']);
+  });
+
   test('a poll is held for 50 seconds and then answered with nothing', async () => {
     const world = createWorld();
     const { poolId } = await makePool(world);

@@ -133,6 +133,19 @@ describe('jobs that do not end by themselves', () => {
     expect(events(world, 'job')).toEqual(['queued', 'finished']);
   });
 
+  test('an agent of many jobs runs the next one as any, after one that was cancelled', async () => {
+    const world = createWorld();
+    const { queueId } = await withAgent(world, { once: false });
+    const first = await queueBuild(world, queueId, { durationSeconds: '600' });
+    await world.clock.advance(minute);
+    await world.call('PATCH', `/samples/_apis/build/builds/${first.json.id}`, { status: 'cancelling' });
+    await world.clock.advance(minute);
+    const second = await queueBuild(world, queueId, { durationSeconds: '30' });
+    await world.clock.advance(2 * minute);
+    const resultOf = async (id: number) => (await world.call('GET', `/samples/_apis/build/builds/${id}`)).json.result;
+    expect([await resultOf(first.json.id), await resultOf(second.json.id)]).toEqual(['canceled', 'succeeded']);
+  });
+
   test('a running build that is cancelled is stopped by its agent', async () => {
     const world = createWorld();
     const { poolId, queueId } = await withAgent(world);

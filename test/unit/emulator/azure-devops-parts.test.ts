@@ -8,7 +8,7 @@ import { openTable } from '../../../emulator/azure-devops/table.ts';
 import { createVirtualClock } from '../../../emulator/core/clock.ts';
 import { createMemoryStore } from '../../../emulator/core/store.ts';
 import { readCloudConfig } from '../../../emulator/guest/cloud-init.ts';
-import { fillMarks, findLaunch } from '../../../emulator/guest/launch.ts';
+import { fillMarks, findLaunch, findLaunchOfLaterBoot } from '../../../emulator/guest/launch.ts';
 
 const agent: AgentRecord = {
   id: 1,
@@ -157,7 +157,8 @@ describe('the first boot', () => {
     expect(() => readCloudConfig('runcmd: [ls]')).toThrow('#cloud-config');
   });
 
-  const unit = '[Service]\nWorkingDirectory=/opt/agent\nExecStart=/opt/agent/run.sh --once\n';
+  const unit =
+    '[Service]\nWorkingDirectory=/opt/agent\nExecStart=/opt/agent/run.sh --once\n[Install]\nWantedBy=multi-user.target\n';
   test.each([
     ['a command', ['/opt/agent/run.sh', '--once'], true],
     ['a shell line', 'cd /opt/agent && ./run.sh', false],
@@ -197,6 +198,18 @@ describe('the first boot', () => {
     fillMarks(boot, { address: '10.0.0.7', imageVersion: '1.2.3' });
     expect(boot.files.get('/opt/agent/.setup_info')?.toString()).toBe('10.0.0.7 1.2.3');
     expect(boot.files.get('/opt/boot.sh')?.toString()).toBe(script);
+  });
+
+  test.each([
+    ['a unit that was enabled', ['systemctl', 'enable', '--now', 'agent.service'], true],
+    ['a unit that was only enabled', 'systemctl enable agent.service', true],
+    ['a unit that was only started', ['systemctl', 'start', 'agent.service'], false],
+    ['a command', ['/opt/agent/run.sh', '--once'], false],
+    ['a transient unit', ['systemd-run', '--working-directory=/opt/agent', './run.sh', '--once'], false],
+  ])('starts the agent by %s again with every later boot: %#', (_, command, again) => {
+    const files = new Map([['/etc/systemd/system/agent.service', Buffer.from(unit)]]);
+    const launch = findLaunchOfLaterBoot({ files, commands: [command] });
+    expect(launch).toEqual(again ? { folder: '/opt/agent', once: true } : undefined);
   });
 
   test("puts the machine's own address where the sed of a command puts it", () => {
