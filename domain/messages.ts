@@ -6,6 +6,7 @@ import type { Closure } from './placement/closures.ts';
 import type { Place, Placement } from './placement/place.ts';
 import type { AgentPhase, Command, Hold, Remark } from './planning/types.ts';
 import type { PoolSpecification } from './pool-specification.ts';
+import type { CarriedAgent } from './stateful-messages.ts';
 import type { LegPercentiles, WaitSketch } from './wait-sketch.ts';
 import type { DrainState, DrainView } from './verbs/drain.ts';
 import type { JobDurations } from './verbs/job-durations.ts';
@@ -266,45 +267,6 @@ export interface AgentInput {
   /** What a former run of a stateful agent handed over. */
   carried?: CarriedAgent;
 }
-
-/** All that a stateful agent carries from run to run. Its shown state is derived, so it is not among it. */
-export interface CarriedAgent {
-  schemaVersion: 1;
-  createdAt: number;
-  facets: AgentFacets;
-  since: number;
-  why: string;
-  receipt: Partial<WaitReceipt>;
-  registrationId?: number;
-  resourceId?: string;
-  /** Azure may evict it. */
-  spot?: true;
-  observation?: AgentObservation;
-  offlineSince?: number;
-  retireReason?: string;
-  parkReason?: string;
-  /** Jobs that were seen on it and not served yet, and the last one. */
-  jobs: ObservedJob[];
-  /** Request ids of the last jobs that it served. */
-  served: number[];
-  /** Jobs that it has told its pool of. */
-  told: number;
-  failure?: FailureDetails;
-}
-
-/** Asks a parked agent to wake. `seenAt`: when the observer saw the job that it is for; absent for standby. */
-export interface WakeRequest {
-  reason: string;
-  decidedAt: number;
-  seenAt?: number;
-}
-
-/** Told by a stateful agent to its pool between its beginning and its end. */
-export type AgentProgress =
-  | { agent: string; kind: 'served'; job: LeaseOutcome }
-  | { agent: string; kind: 'parked' }
-  /** A job was faster: it goes on serving. */
-  | { agent: string; kind: 'notParked' };
 
 /** Told by an agent to its pool when it ends, and why. */
 export interface AgentReport {

@@ -1,6 +1,5 @@
 import type {
   AgentKept,
-  AgentProgress,
   AgentReport,
   LeaseOutcome,
   PoolObservation,
@@ -8,6 +7,7 @@ import type {
   RosterEntry,
   WaitReceipt,
 } from './messages.ts';
+import type { AgentProgress } from './stateful-messages.ts';
 import { placementHolds, takeRefusal } from './placement/pool-placement.ts';
 import type { AgentPhase, PlanningInput } from './planning/types.ts';
 import type { PoolSpecification } from './pool-specification.ts';

@@ -21,8 +21,8 @@ import type {
   LeaseOutcome,
   ObservedJob,
   WaitReceipt,
-  WakeRequest,
 } from '../domain/messages.ts';
+import type { WakeRequest } from '../domain/stateful-messages.ts';
 import { organizationName, workflowIds } from '../domain/names.ts';
 import { devops, machines, priorities } from './activity-profiles.ts';
 import { askToPark, askToWake, parkUntilNeeded } from './agent/parking.ts';
@@ -31,18 +31,10 @@ import { JobCancellation } from './agent/job-cancellation.ts';
 import { MachineWatch } from './agent/machine-watch.ts';
 import { machineOf, tellRefusal, whyOf } from './agent/placement.ts';
 import { isForInspection, keepForInspection } from './agent/retention.ts';
-import {
-  carry,
-  endOfLife,
-  followConnection,
-  goOn,
-  held,
-  refused,
-  shouldContinueAsNew,
-  takeUp,
-} from './agent/stateful.ts';
+import { carry, followConnection, goOn, held, refused, shouldContinueAsNew, takeUp } from './agent/stateful.ts';
 import { detailsOf, viewOf } from './agent/view.ts';
-import { didNotConnect, failureDetails } from './failures.ts';
+import { longestWait } from './agent/waits.ts';
+import { failureDetails } from './failures.ts';
 import { lease } from './lease.ts';
 import { agentObserved, agentReported, agentView, park, retire, wake } from './messages.ts';
 import { searchAttributes } from './search-attributes.ts';
@@ -230,7 +222,7 @@ export class AgentLife {
         await condition(() => this.provisioned || this.unservedJob() !== undefined);
         continue;
       }
-      const { wait, summary, over } = this.longestWait();
+      const { wait, summary, over } = longestWait(this);
       this.deadline = Date.now() + wait;
       const offlineBefore = this.offlineSince;
       const connecting = this.receipt.onlineAt === undefined;
@@ -256,33 +248,6 @@ export class AgentLife {
     if (this.facets.registration === 'disabled') return 'it served its job';
     const taken = this.facets.compute === 'running' ? this.watch.taken() : undefined;
     return taken ?? this.retireReason ?? this.cancellation.reason;
-  }
-
-  /** How long the agent may stay as it is, and what it means when that time is over. */
-  private longestWait(): { wait: number; summary: string; over: () => string } {
-    const { limits, identity } = this.input;
-    const left = endOfLife(this) - Date.now();
-    if (this.receipt.onlineAt === undefined) {
-      return {
-        wait: limits.connectMs,
-        summary: 'longest wait for the agent to connect',
-        over: () => {
-          this.failure = didNotConnect(identity.agent, limits.connectMs);
-          return this.failure.message;
-        },
-      };
-    }
-    if (this.offlineSince !== undefined && limits.offlineMs < left) {
-      return {
-        wait: limits.offlineMs,
-        summary: 'longest silence',
-        over: () => 'it was offline or disabled for too long',
-      };
-    }
-    if (left < limits.lifetimeMs) {
-      return { wait: Math.max(1, left), summary: 'longest life', over: () => 'its longest life is over' };
-    }
-    return { wait: limits.lifetimeMs, summary: 'longest wait for a job', over: () => 'its lifetime is over' };
   }
 
   /** Runs one job on the agent, from disabling it, if it is stateless, to the end of the lease. */

@@ -3,7 +3,6 @@ import type { AuditView } from '../domain/audit/report.ts';
 import type {
   AgentKept,
   AgentObservation,
-  AgentProgress,
   AgentReport,
   AgentView,
   JobObservation,
@@ -11,9 +10,9 @@ import type {
   PoolObservation,
   PoolState,
   PoolView,
-  WakeRequest,
   WatchedPool,
 } from '../domain/messages.ts';
+import type { WakeRequest, AgentProgress } from '../domain/stateful-messages.ts';
 import { signalNames } from '../domain/messages.ts';
 import type { DrainAnswer, DrainRequest } from '../domain/verbs/drain.ts';
 import type { PurgeAnswer, PurgeRequest } from '../domain/verbs/purge.ts';

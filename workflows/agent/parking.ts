@@ -1,6 +1,6 @@
 import { condition, log, workflowInfo } from '@temporalio/workflow';
 import type { ParkInput } from '../../activities/interfaces.ts';
-import type { WakeRequest } from '../../domain/messages.ts';
+import type { WakeRequest } from '../../domain/stateful-messages.ts';
 import { machines, priorities } from '../activity-profiles.ts';
 import type { AgentLife } from '../agent.ts';
 import { failureDetails } from '../failures.ts';

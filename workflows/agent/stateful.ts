@@ -1,6 +1,7 @@
 import { getExternalWorkflowHandle, log, workflowInfo } from '@temporalio/workflow';
 import { agentState, type AgentFacets } from '../../domain/agent-state.ts';
-import type { AgentInput, AgentObservation, AgentProgress, CarriedAgent, LeaseOutcome } from '../../domain/messages.ts';
+import type { AgentInput, AgentObservation, LeaseOutcome } from '../../domain/messages.ts';
+import type { CarriedAgent, AgentProgress } from '../../domain/stateful-messages.ts';
 import { workflowIds } from '../../domain/names.ts';
 import type { AgentLife } from '../agent.ts';
 import { agentProgressed } from '../messages.ts';

@@ -1,6 +1,7 @@
 import { getExternalWorkflowHandle, log, ParentClosePolicy, startChild } from '@temporalio/workflow';
 import { WorkflowExecutionAlreadyStartedError } from '@temporalio/common';
-import type { AgentInput, WakeRequest } from '../../domain/messages.ts';
+import type { AgentInput } from '../../domain/messages.ts';
+import type { WakeRequest } from '../../domain/stateful-messages.ts';
 import { workflowIds } from '../../domain/names.ts';
 import { agent } from '../agent.ts';
 import { agentSearchAttributes } from '../agent/attributes.ts';

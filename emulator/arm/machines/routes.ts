@@ -55,6 +55,11 @@ export function listed<T extends { id: string }>(
   return stale === undefined ? table.values() : table.valuesAsOf(stale.effect.ageMs);
 }
 
+function refuseDeallocated(operation: string, { allocated, name }: Readonly<MachineRecord>): void {
+  if (allocated) return;
+  throw operationNotAllowed(`Operation '${operation}' is not allowed on VM '${name}' since the VM is deallocated.`);
+}
+
 /** Properties that a PUT cannot change. Source: `PropertyChangeNotAllowed` of Microsoft.Compute. */
 function refuseChanges(machine: Readonly<MachineRecord>, body: Json): void {
   const properties = objectAt(body, 'properties') ?? {};
@@ -357,10 +362,7 @@ export function addMachineRoutes(gateway: Gateway, { state, operations, addresse
   });
   for (const name of ['restart', 'redeploy'] as const) {
     action(name, name === 'restart' ? 'Restart' : 'Redeploy', 'UpdateVM', (_call, machine) => {
-      if (!machine.allocated)
-        throw operationNotAllowed(
-          `Operation '${name}' is not allowed on VM '${machine.name}' since the VM is deallocated.`,
-        );
+      refuseDeallocated(name, machine);
       return {
         action: { kind: `${name}Machine` },
         durationMs: latencies.sample('startMachine'),
@@ -371,10 +373,7 @@ export function addMachineRoutes(gateway: Gateway, { state, operations, addresse
   }
   action('reapply', 'Reapply', 'UpdateVM', () => ({ action: { kind: 'reapplyMachine' }, durationMs: updateMs() }));
   action('reimage', 'Reimage', 'UpdateVM', (call, machine) => {
-    if (!machine.allocated)
-      throw operationNotAllowed(
-        `Operation 'reimage' is not allowed on VM '${machine.name}' since the VM is deallocated.`,
-      );
+    refuseDeallocated('reimage', machine);
     const customData = checkCustomData(objectAt(call.body, 'osProfile'));
     return {
       action: { kind: 'reimageMachine', ...(customData === undefined ? {} : { customData }) },
