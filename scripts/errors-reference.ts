@@ -1,4 +1,5 @@
-import { callSites, calls, refusals, type CallSite, type Refusal } from '../activities/errors/calls.ts';
+import { callSites, refusals, type CallSite, type Refusal } from '../activities/errors/call-sites.ts';
+import { calls } from '../activities/errors/calls.ts';
 import type { ErrorRow } from '../activities/errors/row.ts';
 import { errorTable } from '../activities/errors/table.ts';
 import { isRetried, surfacedErrors } from '../domain/error-catalogue.ts';

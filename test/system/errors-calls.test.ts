@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { ApplicationFailure } from '@temporalio/common';
-import { callSites, calls, refusals, type CallSite, type Refusal } from '../../activities/errors/calls.ts';
+import { callSites, refusals, type CallSite, type Refusal } from '../../activities/errors/call-sites.ts';
+import { calls } from '../../activities/errors/calls.ts';
 import type { OutsideService } from '../../activities/errors/outside-error.ts';
 import { isRetried, type SurfacedErrorCode } from '../../domain/error-catalogue.ts';
 import type { Fault } from '../../emulator/core/context.ts';

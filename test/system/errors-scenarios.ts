@@ -8,7 +8,7 @@ import { createDevOpsActivities } from '../../activities/devops/activities.ts';
 import { createDevOpsConnections, type DevOpsConnections } from '../../activities/devops/connections.ts';
 import { createObserverActivities } from '../../activities/devops/observer.ts';
 import { createAgentRegistrar } from '../../activities/devops/registrar.ts';
-import type { CallSite, Refusal } from '../../activities/errors/calls.ts';
+import type { CallSite, Refusal } from '../../activities/errors/call-sites.ts';
 import type { ProvisionInput, ReturnInput } from '../../activities/interfaces.ts';
 import { createEngineActivities } from '../../activities/temporal/activities.ts';
 import { defaultLimits } from '../../domain/limits.ts';

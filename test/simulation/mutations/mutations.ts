@@ -198,7 +198,7 @@ export const mutations: readonly Mutation[] = [
     bug: 'An idle agent lives beyond its longest life.',
     changes: [
       {
-        file: agentWorkflow,
+        file: 'workflows/agent/waits.ts',
         find: "return { wait: limits.lifetimeMs, summary: 'longest wait for a job'",
         replace: "return { wait: 100 * limits.lifetimeMs, summary: 'longest wait for a job'",
       },
@@ -218,12 +218,20 @@ export const mutations: readonly Mutation[] = [
   {
     name: 'connect-limit-forgotten',
     bug: 'A machine whose agent never connects is kept.',
-    changes: [{ file: agentWorkflow, find: 'wait: limits.connectMs,', replace: 'wait: 1_000 * limits.connectMs,' }],
+    changes: [
+      { file: 'workflows/agent/waits.ts', find: 'wait: limits.connectMs,', replace: 'wait: 1_000 * limits.connectMs,' },
+    ],
   },
   {
     name: 'silence-ignored',
     bug: 'An agent that went silent is kept for ever.',
-    changes: [{ file: agentWorkflow, find: 'wait: limits.offlineMs,', replace: 'wait: 10_000 * limits.offlineMs,' }],
+    changes: [
+      {
+        file: 'workflows/agent/waits.ts',
+        find: 'wait: limits.offlineMs,',
+        replace: 'wait: 10_000 * limits.offlineMs,',
+      },
+    ],
   },
   {
     name: 'report-lost',
