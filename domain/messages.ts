@@ -1,5 +1,4 @@
-import type { AgentFacets, AgentState } from './agent-state.ts';
-import type { FailureDetails } from './failure.ts';
+import type { AgentState } from './agent-state.ts';
 import type { Limits } from './limits.ts';
 import type { Attempt } from './placement/attempts.ts';
 import type { Closure } from './placement/closures.ts';
