@@ -175,6 +175,8 @@ describe('auditLook', () => {
     expect(about(gone, result)).toEqual([expect.objectContaining({ kind: 'workflowWithoutMachine' })]);
     expect(about(altered, result)).toEqual([
       expect.objectContaining({ kind: 'tagsAltered', subject: machinePath(altered) }),
+      // Only its machine was made here.
+      expect.objectContaining({ kind: 'workflowWithoutRegistration' }),
     ]);
   });
 });

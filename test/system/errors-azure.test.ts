@@ -86,6 +86,7 @@ const arrivals: Readonly<Record<string, readonly Arrival[]>> = {
   AttachDiskWhileBeingDetached: [409],
   ReferencedResourceNotProvisioned: [409],
   InUseSubnetCannotBeDeleted: [400],
+  NicInUse: [400],
   InternalServerError: [500],
   InternalExecutionError: [500, 'late'],
   ServerTimeout: [500],
