@@ -105,10 +105,10 @@ const cases: [what: string, path: readonly (string | number)[], value: () => unk
     ['a document of another kind', ['type'], () => 'Microsoft.Compute/virtualMachines', 'WrongResourceType', 'type'],
     [
       'what this version cannot do',
-      ['properties', 'fabricProfile', 'sku', 'name'],
-      () => 'Mix',
+      ['properties', 'fabricProfile', 'osProfile'],
+      () => ({ logonType: 'Interactive' }),
       'NotSupported',
-      'properties.fabricProfile.sku.name',
+      'properties.fabricProfile.osProfile.logonType',
     ],
   ];
 
