@@ -55,6 +55,21 @@ async function violations(promise: Promise<unknown>) {
   return body.error.details.map(({ code, target }) => `${code} ${target}`);
 }
 
+test.each(['ResourceAreas_List', 'Locations_List'])(
+  'a client that was refused at %s while it was made is made anew for the next call',
+  async (operation) => {
+    const { id } = await devops.call<{ id: number }>('POST', '_apis/distributedtask/pools?api-version=7.1', {
+      name: 'Web',
+    });
+    const name = () => devops.connections.to(devops.url).taskAgent((api) => api.getAgentPool(id));
+    const match = { service: 'azure-devops' as const, operation };
+    const fault = devops.faults.add({ match, effect: { kind: 'reject', status: 429, code: 'TF400733' } });
+    await expect(name()).rejects.toMatchObject({ statusCode: 429 });
+    devops.faults.remove(fault.id);
+    expect(await name()).toMatchObject({ name: 'Web' });
+  },
+);
+
 describe('checkOrganization', () => {
   const organization = 'properties.organizationProfile.organizations[0]';
 
