@@ -51,11 +51,11 @@ function decodePool({ s, d, a, r, o }: PoolCursor): PoolMemory {
 }
 
 /**
- * Such as `oer 123 122`: online, enabled, received; holds request 123; 122 is done. `a`: absent from one list. A silent
+ * Such as `oer 123 122`: online, enabled, received; holds request 123; 122 is done. `a`: absent from one list; `t`: retold. A silent
  * agent has more: since when, the machine as it was told, and the end of its lock, with times in base 36.
  */
-function encodeAgent({ online, enabled, absences, received, requestId, done, silent }: AgentMemory): string {
-  const letters = `${online ? 'o' : ''}${enabled ? 'e' : ''}${received ? 'r' : ''}${absences ? 'a' : ''}`;
+function encodeAgent({ online, enabled, absences, received, retold, requestId, done, silent }: AgentMemory): string {
+  const letters = `${online ? 'o' : ''}${enabled ? 'e' : ''}${received ? 'r' : ''}${retold ? 't' : ''}${absences ? 'a' : ''}`;
   return `${letters} ${requestId ?? ''} ${done ?? ''} ${silent ? encodeSilent(silent) : ''}`.trimEnd();
 }
 
@@ -67,6 +67,7 @@ function decodeAgent(text: string): AgentMemory {
     absences: letters.includes('a') ? 1 : 0,
   };
   if (letters.includes('r')) memory.received = true;
+  if (letters.includes('t')) memory.retold = true;
   if (requestId !== '') memory.requestId = Number(requestId);
   if (done !== '') memory.done = Number(done);
   if (silent !== '') memory.silent = decodeSilent(silent);

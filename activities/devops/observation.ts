@@ -25,6 +25,11 @@ export interface AgentMemory {
   requestId?: number;
   /** That the agent has received that job. */
   received?: boolean;
+  /**
+   * That job had ended when an observer without a memory first saw the agent. Its lease may not know, its pool does or need
+   * not: an agent of many jobs would look busy each time an observer begins, and never have waited long enough.
+   */
+  retold?: true;
   /** Its last job request that is known to have finished. */
   done?: number;
   /** Set while it is offline, after it was online, and something is expected of it. */
@@ -256,6 +261,7 @@ function remember(
   if (done !== undefined) after.done = done;
   if (!holding) return { after };
   after.requestId = holding.requestId;
+  if (missed && !before) after.retold = true;
   const knownReceived = before?.received === true && before.requestId === holding.requestId;
   if (holding.receiveTime || knownReceived) after.received = true;
   return { after, job: holding };
@@ -297,7 +303,7 @@ function isAlteredBeside(before: AgentMemory, after: AgentMemory): boolean {
 
 function withoutFinished(before: AgentMemory, finished: ReadonlyMap<number, WireJobRequest>): AgentMemory {
   if (before.requestId === undefined || !finished.has(before.requestId)) return before;
-  const { requestId, received: _received, ...rest } = before;
+  const { requestId, received: _received, retold: _retold, ...rest } = before;
   return { ...rest, done: requestId };
 }
 
@@ -356,7 +362,7 @@ function demandOf(requests: readonly WireJobRequest[]): Pick<PoolObservation, 'q
 }
 
 /** An agent that the server gives no job is no capacity, also while it is connected. */
-function standing({ online, enabled, requestId }: AgentMemory): ObservedStanding {
-  if (requestId !== undefined) return 'held';
+function standing({ online, enabled, requestId, retold }: AgentMemory): ObservedStanding {
+  if (requestId !== undefined && !retold) return 'held';
   return online && enabled ? 'free' : 'offline';
 }

@@ -230,6 +230,15 @@ describe('The life of a job', () => {
     expect(observe(ended, ended, ended).jobs).toEqual([]);
   });
 
+  test('such an agent is as free to its pool as it is: to a stateful one it would never have waited long enough', () => {
+    const first = observe(ended);
+    expect(first.pool?.agents).toEqual([{ name: 'a', standing: 'free' }]);
+    expect(observe(ended, ended).pool).toBeUndefined();
+    expect(observe(ended, { agents: [agent('a')], requests: [received(8, 'a')] }).pool?.agents).toEqual([
+      { name: 'a', standing: 'held' },
+    ]);
+  });
+
   test('a job that follows at once does not hide the end of the one before', () => {
     const next = { agents: [agent('a')], requests: [received(8, 'a')] };
     const delta = observe(idle, running, next);
