@@ -67,16 +67,26 @@ class LeaseLife {
 
   /** Waits for the end of the job; cancels its build when its time is up. */
   private async untilOver(): Promise<Pick<LeaseOutcome, 'outcome' | 'reason'>> {
-    const { limits, identity } = this.input;
+    const { limits } = this.input;
     const inTime = await this.endsInTime();
     if (this.over()) return this.ending();
-    const why = inTime ? (this.unwanted ?? '') : 'its lease expired';
+    if (inTime) {
+      await this.cancel(this.unwanted ?? '');
+      // Azure DevOps ends a cancelled job within minutes, and says how: it may have finished all the same.
+      const left = Math.max(1, this.expiresAt - Date.now());
+      if (await condition(() => this.over(), left, { summary: 'wait for the cancelled job to end' }))
+        return this.ending();
+    }
+    await this.cancel('its lease expired');
+    this.owner.tellExpired();
+    await condition(() => this.over(), limits.leaseEndMs, { summary: 'wait for the cancelled job to end' });
+    return { outcome: 'expired', reason: 'it ran as long as a job may' };
+  }
+
+  private async cancel(why: string): Promise<void> {
+    const { identity } = this.input;
     log.warn('cancelling the build of a job', { requestId: this.job.requestId, buildId: this.job.buildId, why });
     await cancelBuild(identity.organizationUrl, this.job, () => this.over(), why);
-    if (!inTime) this.owner.tellExpired();
-    await condition(() => this.over(), limits.leaseEndMs, { summary: 'wait for the cancelled job to end' });
-    if (!inTime) return { outcome: 'expired', reason: 'it ran as long as a job may' };
-    return this.over() ? this.ending() : { outcome: 'cancelled', reason: why };
   }
 
   /** Answers whether the job ended, or somebody wants it to, within its time; tells its people meanwhile what they must know. */
