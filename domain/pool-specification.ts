@@ -33,6 +33,8 @@ export interface MachineSpecification {
   /** At most 20: the product copies no more to a machine. */
   tags: Record<string, string>;
   workFolder: string;
+  /** ARM ids of the user-assigned identities of every machine; absent: none. */
+  userAssignedIdentities?: string[];
   /** The pool's data disk; absent: none. */
   dataDisk?: DataDiskSpecification;
   /** Absent: none, unless the image names one. */

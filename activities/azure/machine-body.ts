@@ -1,5 +1,9 @@
 import { generateKeyPairSync } from 'node:crypto';
-import type { ImageReference as ComputeImageReference, VirtualMachine } from '@azure/arm-compute';
+import type {
+  ImageReference as ComputeImageReference,
+  VirtualMachine,
+  VirtualMachineIdentity,
+} from '@azure/arm-compute';
 import type { AgentIdentity } from '../../domain/messages.ts';
 import type { ImageReference, MachineSpecification } from '../../domain/pool-specification.ts';
 import { agentUser } from './custom-data.ts';
@@ -32,6 +36,7 @@ export function machineBody({
     location: machine.location,
     ...(machine.zone === undefined ? {} : { zones: [machine.zone] }),
     tags,
+    ...(machine.userAssignedIdentities === undefined ? {} : { identity: identityOf(machine.userAssignedIdentities) }),
     hardwareProfile: { vmSize: machine.vmSize },
     ...(machine.priority === 'Spot' ? spotProfile(machine) : {}),
     storageProfile: {
@@ -66,6 +71,10 @@ export function machineBody({
       ],
     },
   };
+}
+
+function identityOf(ids: readonly string[]): VirtualMachineIdentity {
+  return { type: 'UserAssigned', userAssignedIdentities: Object.fromEntries(ids.map((id) => [id, {}])) };
 }
 
 /** Evicted, it is deleted: a deallocated one would keep its disk, and its agent nobody could start. -1: no own limit. */

@@ -37,10 +37,10 @@ const operatorProfile = [...properties, 'operatorProfile'] as const;
 export const notSupported: readonly NotSupported[] = [
   {
     property: 'identity.type',
-    refused: 'anything but `None`',
-    reason: 'Machines have no managed identity yet. Remove identity.',
-    with: ['identity.userAssignedIdentities'],
-    find: ({ document: { identity } }) => found(identity && identity.type !== 'None', ['identity', 'type']),
+    refused: '`SystemAssigned`, `SystemAssigned,UserAssigned`',
+    reason:
+      'A system-assigned identity would be another one on every machine, and nothing could be granted to it beforehand. Use UserAssigned.',
+    find: ({ document: { identity } }) => found(identity?.type.includes('SystemAssigned'), ['identity', 'type']),
   },
   {
     property: 'properties.organizationProfile.kind',

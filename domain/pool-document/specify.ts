@@ -71,10 +71,11 @@ export function specify(
 }
 
 function machineOf(
-  { location, tags, properties: { fabricProfile, runtimeConfiguration, operatorProfile } }: PoolDocument,
+  { location, tags, identity, properties: { fabricProfile, runtimeConfiguration, operatorProfile } }: PoolDocument,
   { azure }: SpecifyInstallation,
   subnetId: string,
 ): MachineSpecification {
+  const identities = Object.keys(identity?.userAssignedIdentities ?? {});
   return {
     subscriptionId: azure.subscriptionId,
     resourceGroup: azure.resourceGroup,
@@ -84,6 +85,7 @@ function machineOf(
     subnetId,
     tags: { ...tags },
     workFolder: runtimeConfiguration?.workFolder ?? '_work',
+    ...(identities.length === 0 ? {} : { userAssignedIdentities: identities }),
     ...proxyOf(operatorProfile?.proxy),
   };
 }

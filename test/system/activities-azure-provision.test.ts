@@ -43,6 +43,30 @@ describe('provisionAgent', () => {
     ]);
   });
 
+  test('gives the machine the identities of the pool, and Azure refuses what is none', async () => {
+    const { provisionAgent } = createAgentActivities({ azure, registrar: registrar(), keys });
+    const provision = async (id: string) => {
+      const input = newInput();
+      const machine = { ...input.machine, userAssignedIdentities: [id] };
+      return { input, ...(await attempt(provisionAgent, { ...input, machine })) };
+    };
+    const group = '/subscriptions/s/resourceGroups/g/providers';
+    const id = `${group}/Microsoft.ManagedIdentity/userAssignedIdentities/builds`;
+    const { input } = await provision(id);
+    const made = await azure
+      .compute(input.machine.subscriptionId)
+      .virtualMachines.get(input.machine.resourceGroup, input.identity.agent);
+    expect(made.identity).toMatchObject({
+      type: 'UserAssigned',
+      userAssignedIdentities: { [id]: { clientId: expect.any(String), principalId: expect.any(String) } },
+    });
+    for (const wrong of ['builds', `${group}/Microsoft.Network/virtualNetworks/agents`]) {
+      const refused = await provision(wrong);
+      expect(failureOf(refused.error)?.class).toBe('configuration');
+      expect(machinesMade(refused.input)).toBe(0);
+    }
+  });
+
   test('tells of a machine that Azure may evict, and of no other', async () => {
     const { result: regular } = await attempt(
       createAgentActivities({ azure, registrar: registrar(), keys }).provisionAgent,

@@ -6,6 +6,8 @@ const organizations = 'properties.organizationProfile.organizations';
 const images = 'properties.fabricProfile.images';
 const agentProfile = 'properties.agentProfile';
 const predictions = `${agentProfile}.resourcePredictions`;
+const identityId =
+  '/subscriptions/s/resourceGroups/g/providers/Microsoft.ManagedIdentity/userAssignedIdentities/builds';
 const subnet = '/subscriptions/s/resourceGroups/g/providers/Microsoft.Network/virtualNetworks/agents/subnets/default';
 
 function violationsOf(document: unknown): Violation[] {
@@ -66,7 +68,7 @@ describe('a pool document that is right', () => {
     [
       'with a data disk, certificates and identities',
       {
-        identity: { type: 'UserAssigned', userAssignedIdentities: { '/subscriptions/s/x': {} } },
+        identity: { type: 'UserAssigned', userAssignedIdentities: { [identityId]: {} } },
         'properties.fabricProfile.storageProfile.dataDisks': [{ diskSizeGiB: 32_767, driveLetter: 'F' }],
         'properties.fabricProfile.osProfile.secretsManagementSettings': {
           observedCertificates: ['https://vault.vault.azure.net/secrets/certificate'],
@@ -118,7 +120,22 @@ describe('a pool document that breaks one rule is refused with its path and the 
     ['tags', 'TooMany', { tags: Object.fromEntries(Array.from({ length: 51 }, (_, index) => [`tag${index}`, 'x'])) }],
     ['identity.type', 'NotAllowedValue', { identity: { type: 'userassigned' } }, /Did you mean 'UserAssigned'/],
     ['identity.userAssignedIdentities', 'Required', { identity: { type: 'UserAssigned' } }],
-    ['identity.type', 'NotAllowedValue', { identity: { type: 'None', userAssignedIdentities: { '/x': {} } } }],
+    ['identity.type', 'NotAllowedValue', { identity: { type: 'None', userAssignedIdentities: { [identityId]: {} } } }],
+    [
+      'identity.userAssignedIdentities["/subscriptions/s/x"]',
+      'PatternMismatch',
+      { identity: { type: 'UserAssigned', userAssignedIdentities: { '/subscriptions/s/x': {} } } },
+    ],
+    [
+      `identity.userAssignedIdentities["${identityId.toUpperCase().slice(0, 80)}…"]`,
+      'Duplicate',
+      {
+        identity: {
+          type: 'UserAssigned',
+          userAssignedIdentities: { [identityId]: {}, [identityId.toUpperCase()]: {} },
+        },
+      },
+    ],
     ['properties', 'Required', { properties: undefined }],
     [
       'properties.maximumConcurency',

@@ -122,6 +122,13 @@ describe('what is absent has the default of the product', () => {
   });
 });
 
+test('the user-assigned identities of the document are those of every machine, and none is none', () => {
+  const id = '/subscriptions/s/resourceGroups/g/providers/Microsoft.ManagedIdentity/userAssignedIdentities/builds';
+  const identity = { type: 'UserAssigned', userAssignedIdentities: { [id]: { clientId: 'read only' } } };
+  expect(specificationOf({ identity }).machine.userAssignedIdentities).toEqual([id]);
+  expect(specificationOf({ identity: { type: 'None' } }).machine).not.toHaveProperty('userAssignedIdentities');
+});
+
 test('a pool that has its lost jobs run again says so in its specification, and no other does', () => {
   const path = 'properties.operatorProfile';
   expect(specificationOf({ [path]: { retryLostJobs: true } })).toHaveProperty('retryLostJobs', true);

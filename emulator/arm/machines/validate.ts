@@ -3,6 +3,7 @@ import type { Json } from '../body.ts';
 import { ArmError, invalidParameter, operationNotAllowed } from '../errors.ts';
 import { isRestricted, locations, vmSizeOf, vmSizes } from '../skus.ts';
 import type { VmSize } from '../skus.ts';
+import { checkIdentity } from './identity.ts';
 
 /** The limit of custom data: 65,535 bytes, which are 87,380 characters of Base64. Source: Compute REST reference. */
 const customDataBytes = 65_535;
@@ -231,6 +232,7 @@ export function validateMachine(body: Json, vmName: string): MachineRequest {
   }
   const location = locationOf(body, 'Microsoft.Compute/virtualMachines');
   const tags = tagsOf(body);
+  checkIdentity(objectAt(body, 'identity'));
   const zones = zonesOf(body);
   const properties = objectAt(body, 'properties') ?? {};
   const vmSize = sizeOf(properties, location, zones);
