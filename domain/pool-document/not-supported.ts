@@ -147,17 +147,6 @@ export const notSupported: readonly NotSupported[] = [
       found(fabric.osProfile?.secretsManagementSettings, [...fabricProfile, 'osProfile', 'secretsManagementSettings']),
   },
   {
-    property: 'properties.fabricProfile.storageProfile.dataDisks',
-    refused: 'any item',
-    reason: 'Machines have their OS disk only yet. Remove it, or use an image or a size with a larger disk.',
-    with: ['properties.fabricProfile.storageProfile.dataDisks[].'],
-    find: ({
-      document: {
-        properties: { fabricProfile: fabric },
-      },
-    }) => found(fabric.storageProfile?.dataDisks?.length, [...fabricProfile, 'storageProfile', 'dataDisks']),
-  },
-  {
     property: 'properties.fabricProfile.networkProfile.staticIpAddressCount',
     refused: 'more than 0',
     reason: 'No network is made for a pool yet. Remove it, and give the subnet a NAT gateway.',

@@ -3,6 +3,7 @@ import { organizationName } from '../names.ts';
 import type { MachineSpecification, PoolSpecification } from '../pool-specification.ts';
 import type { Violation } from '../violation.ts';
 import { propertyPath } from '../validation/path.ts';
+import { dataDiskOf, dataDiskViolations } from './data-disk.ts';
 import { resolveImages } from './images.ts';
 import { canonicalRegion, placementOf } from './placement.ts';
 import { proxyOf, proxyViolations } from './proxy.ts';
@@ -37,6 +38,7 @@ export function specify(
   violations.push(
     ...notSupportedViolations({ document, images, hasDefaultSubnet }),
     ...tagViolations(document),
+    ...dataDiskViolations(document, images),
     ...workFolderViolations(document),
     ...lifeViolations(document),
     ...insecureOrganizations(document, installation),
@@ -62,7 +64,7 @@ export function specify(
     standby: { count: standbyCount(agentProfile), counts: 'total' },
     images: images.filter((image) => image !== undefined),
     ...retainedFailures(document),
-    machine: machineOf(document, installation, subnetId),
+    machine: { ...machineOf(document, installation, subnetId), ...dataDiskOf(document) },
     ...placementOf(document),
     ...(document.properties.operatorProfile?.retryLostJobs ? { retryLostJobs: true as const } : {}),
     ...(stateful === undefined ? {} : { stateful }),

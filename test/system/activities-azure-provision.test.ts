@@ -67,6 +67,33 @@ describe('provisionAgent', () => {
     }
   });
 
+  test('gives the machine the empty disk of the pool, which carries the tags and goes with the machine', async () => {
+    const { provisionAgent, returnAgent } = createAgentActivities({ azure, registrar: registrar(), keys });
+    const given = newInput();
+    const dataDisk = { lun: 0, sizeGib: 10, caching: 'ReadOnly', storageAccountType: 'Premium_LRS' } as const;
+    const input = { ...given, machine: { ...given.machine, dataDisk } };
+    const { agent } = input.identity;
+    await attempt(provisionAgent, input);
+    const made = await azure
+      .compute(input.machine.subscriptionId)
+      .virtualMachines.get(input.machine.resourceGroup, agent);
+    expect(made.storageProfile?.dataDisks).toMatchObject([
+      {
+        name: `${agent}-data`,
+        lun: 0,
+        createOption: 'Empty',
+        deleteOption: 'Delete',
+        diskSizeGB: 10,
+        caching: 'ReadOnly',
+        managedDisk: { storageAccountType: 'Premium_LRS' },
+      },
+    ]);
+    const names = (await resourcesOf(input)).map(({ id }) => id.split('/').at(-1));
+    expect(names).toContain(`${agent}-data`);
+    expect((await attempt(returnAgent, input)).result).toMatchObject({ outcome: 'returned' });
+    expect(await resourcesOf(input)).toEqual([]);
+  });
+
   test('tells of a machine that Azure may evict, and of no other', async () => {
     const { result: regular } = await attempt(
       createAgentActivities({ azure, registrar: registrar(), keys }).provisionAgent,

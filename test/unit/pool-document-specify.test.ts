@@ -129,6 +129,33 @@ test('the user-assigned identities of the document are those of every machine, a
   expect(specificationOf({ identity: { type: 'None' } }).machine).not.toHaveProperty('userAssignedIdentities');
 });
 
+describe('the data disk', () => {
+  const disks = 'properties.fabricProfile.storageProfile.dataDisks';
+  test('has the defaults of the product, but for its size', () => {
+    expect(specificationOf({ [disks]: [{ diskSizeGiB: 10 }] }).machine.dataDisk).toEqual({
+      lun: 0,
+      sizeGib: 10,
+      caching: 'ReadOnly',
+      storageAccountType: 'Standard_LRS',
+    });
+    expect(specificationOf({ [disks]: [] }).machine).not.toHaveProperty('dataDisk');
+  });
+  test('is what the document says', () => {
+    const disk = { diskSizeGiB: 32_767, caching: 'None', storageAccountType: 'Premium_ZRS' };
+    expect(specificationOf({ [disks]: [disk] }).machine.dataDisk).toMatchObject({
+      sizeGib: 32_767,
+      caching: 'None',
+      storageAccountType: 'Premium_ZRS',
+    });
+  });
+  test('is refused without a size, and with a drive letter where all images run Linux', () => {
+    expect(violationsOf({ [disks]: [{ driveLetter: 'F' }] })).toEqual([
+      expect.objectContaining({ path: `${disks}[0].diskSizeGiB`, rule: 'Required' }),
+      expect.objectContaining({ path: `${disks}[0].driveLetter`, rule: 'NotAllowedValue' }),
+    ]);
+  });
+});
+
 test('a pool that has its lost jobs run again says so in its specification, and no other does', () => {
   const path = 'properties.operatorProfile';
   expect(specificationOf({ [path]: { retryLostJobs: true } })).toHaveProperty('retryLostJobs', true);
@@ -258,11 +285,6 @@ describe('what this version cannot do is refused, never ignored', () => {
           keyExportable: true,
         },
       },
-    ],
-    [
-      `${fabric}.storageProfile.dataDisks`,
-      `${fabric}.storageProfile.dataDisks`,
-      { [`${fabric}.storageProfile.dataDisks`]: [{ diskSizeGiB: 10 }] },
     ],
     [
       `${fabric}.networkProfile.staticIpAddressCount`,
