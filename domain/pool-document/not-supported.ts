@@ -124,6 +124,38 @@ export const notSupported: readonly NotSupported[] = [
         found(ephemeralType, [...imagesPath, index, 'ephemeralType']),
       ),
   },
+  ...(
+    [
+      'provisioningScriptStorageAccountResourceId',
+      'provisioningScriptManagedIdentityClientId',
+      'provisioningScriptShouldRestart',
+      'provisioningScriptEntryPoint',
+    ] as const
+  ).map((name): NotSupported => ({
+    property: `properties.fabricProfile.images[].${name}`,
+    refused: name === 'provisioningScriptShouldRestart' ? '`true`' : 'any value',
+    reason: 'Provisioning scripts are not run yet. Remove it, and put what the script does into the image.',
+    find: ({ document }) =>
+      document.properties.fabricProfile.images.flatMap((image, index) =>
+        found(image[name], [...imagesPath, index, name]),
+      ),
+  })),
+  ...(['windowsNvmeDrive', 'linuxNvmePath'] as const).map((name): NotSupported => ({
+    property: `properties.fabricProfile.sku.${name}`,
+    refused: 'any value',
+    reason: 'Temporary NVMe disks are left as the image mounts them yet. Remove it.',
+    find: ({ document }) => found(document.properties.fabricProfile.sku[name], [...fabricProfile, 'sku', name]),
+  })),
+  ...(['description', 'updateDescription'] as const).map((name): NotSupported => ({
+    property: `properties.organizationProfile.${name}`,
+    refused: name === 'updateDescription' ? '`true`' : 'any value',
+    reason: 'The description of the agent pool is not written yet. Remove it, and write it in Azure DevOps.',
+    find: ({
+      document: {
+        properties: { organizationProfile: profile },
+      },
+    }) => found(profile.kind === 'AzureDevOps' && profile[name], [...organizationProfile, name]),
+  })),
   {
     property: 'properties.fabricProfile.osProfile.logonType',
     refused: '`Interactive`',

@@ -76,6 +76,7 @@ describe('a pool document that is right', () => {
         },
       },
     ],
+    ['of api-version 2026-06-02', { apiVersion: '2026-06-02', 'properties.organizationProfile.description': 'x' }],
     ['with a subnet', { 'properties.fabricProfile.networkProfile.subnetId': subnet }],
     [
       'of GitHub',
@@ -113,6 +114,18 @@ describe('a pool document that breaks one rule is refused with its path and the 
       /2025-01-21/,
     ],
     ['properties.runtimeConfiguration', 'UnknownProperty', { apiVersion: '2025-01-21' }, /2025-09-20/],
+    [
+      'properties.organizationProfile.description',
+      'UnknownProperty',
+      { apiVersion: '2025-09-20', 'properties.organizationProfile.description': 'x' },
+      /2026-06-02/,
+    ],
+    [
+      `${images}[1].provisioningScriptEntryPoint`,
+      'UnknownProperty',
+      { apiVersion: '2025-09-20', [`${images}[1].provisioningScriptEntryPoint`]: 'x' },
+      /2026-06-02/,
+    ],
     ['tags.team', 'WrongType', { 'tags.team': null }],
     ['tags["Cost-Center"]', 'Duplicate', { tags: { 'cost-center': '1', 'Cost-Center': '2' } }, /cost-center/],
     ['tags["a<b"]', 'PatternMismatch', { tags: { 'a<b': 'x' } }],

@@ -271,6 +271,22 @@ describe('what this version cannot do is refused, never ignored', () => {
       { [`${images}[1].resourceId`]: '/MicrosoftWindowsServer/WindowsServer/2022-datacenter-g2/latest' },
     ],
     [`${images}[].ephemeralType`, `${images}[0].ephemeralType`, { [`${images}[0].ephemeralType`]: 'Automatic' }],
+    ...Object.entries({
+      provisioningScriptStorageAccountResourceId: '/subscriptions/s/x',
+      provisioningScriptManagedIdentityClientId: 'c',
+      provisioningScriptShouldRestart: true,
+      provisioningScriptEntryPoint: 'scripts',
+    }).map(([name, value]): [string, string, Record<string, unknown>] => [
+      `${images}[].${name}`,
+      `${images}[0].${name}`,
+      { [`${images}[0].${name}`]: value },
+    ]),
+    ...Object.entries({
+      [`${fabric}.sku.windowsNvmeDrive`]: 'N',
+      [`${fabric}.sku.linuxNvmePath`]: '/mnt/nvme',
+      'properties.organizationProfile.description': 'Builds of team A',
+      'properties.organizationProfile.updateDescription': true,
+    }).map(([path, value]): [string, string, Record<string, unknown>] => [path, path, { [path]: value }]),
     [
       `${fabric}.osProfile.logonType`,
       `${fabric}.osProfile.logonType`,
