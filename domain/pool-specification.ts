@@ -33,6 +33,8 @@ export interface MachineSpecification {
   /** At most 20: the product copies no more to a machine. */
   tags: Record<string, string>;
   workFolder: string;
+  /** ARM ids of the user-assigned identities of every machine; absent: none. */
+  userAssignedIdentities?: string[];
   /** The pool's data disk; absent: none. */
   dataDisk?: DataDiskSpecification;
   /** Absent: none, unless the image names one. */
@@ -45,10 +47,13 @@ export interface MachineSpecification {
   maximumPrice?: number;
 }
 
-/** The empty disk that every machine of a pool brings along, as far as its first start needs it. */
+/** The empty disk that every machine of a pool brings along. */
 export interface DataDiskSpecification {
   /** Number of the disk on its machine. */
   lun: number;
+  sizeGib: number;
+  caching: 'None' | 'ReadOnly' | 'ReadWrite';
+  storageAccountType: 'Standard_LRS' | 'Premium_LRS' | 'StandardSSD_LRS' | 'Premium_ZRS' | 'StandardSSD_ZRS';
   /** On Windows; absent: the first that is free after the temporary disk. */
   driveLetter?: string;
 }

@@ -144,6 +144,7 @@ const rules = [
   '- The `parallelism` of all organisations totals `maximumConcurrency`; one organisation alone may leave it out.',
   '- Organisations and the projects of one organisation are named once, and so are tags.',
   '- `users` and `groups` need the kind `SpecificAccounts`.',
+  '- A data disk needs `diskSizeGiB`, for which the product documents no default; a `driveLetter` needs an image of Windows.',
   '- Durations are `d.hh:mm:ss` and at most seven days; `maxAgentLifetime` is longer than zero.',
   '- A resource has at most 50 tags, and a machine 20: a document with more than 20 is refused, where the product drops the',
   '  rest. Names that begin with `odp-` are taken.',

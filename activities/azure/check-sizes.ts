@@ -1,5 +1,5 @@
 import type { ResourceSku } from '@azure/arm-compute';
-import type { PoolSpecification } from '../../domain/pool-specification.ts';
+import type { DataDiskSpecification, PoolSpecification } from '../../domain/pool-specification.ts';
 import type { Violation } from '../../domain/violation.ts';
 import { captured } from './capture.ts';
 import type { AzureClients } from './clients.ts';
@@ -36,7 +36,11 @@ export async function checkSizes(
       const path = region === location ? pathOf(index) : regionPath(placement, region);
       const closed = whyClosed(vmSize, region, known);
       if (closed !== undefined) return [refused(path, closed, region === location ? vmSize : region)];
-      return found && placement ? placementViolations(found, vmSize, region, placement) : [];
+      if (!found) return [];
+      return [
+        ...(placement ? placementViolations(found, vmSize, region, placement) : []),
+        ...dataDiskViolations(found, vmSize, region, machine.dataDisk),
+      ];
     }),
   );
   const [own] = regions;
@@ -70,6 +74,37 @@ function whyClosed(vmSize: string, location: string, known: Sizes): string | und
   const closed = sku.restrictions?.find(({ type }) => type === 'Location');
   if (!closed) return undefined;
   return `The size ${vmSize} is closed to this subscription in ${location} (${closed.reasonCode ?? 'no reason given'}). Choose another size or region, or ask for access to it.`;
+}
+
+function dataDiskViolations(
+  sku: ResourceSku,
+  vmSize: string,
+  location: string,
+  disk: DataDiskSpecification | undefined,
+): Violation[] {
+  if (disk === undefined) return [];
+  const path = 'properties.fabricProfile.storageProfile.dataDisks';
+  const kind = disk.storageAccountType;
+  const most = Number(capability(sku, 'MaxDataDiskCount') ?? 1);
+  return [
+    ...(most <= disk.lun
+      ? [
+          refused(
+            path,
+            `The size ${vmSize} takes no data disk in ${location}. Choose another size, or remove the disk.`,
+          ),
+        ]
+      : []),
+    ...(kind.startsWith('Premium') && capability(sku, 'PremiumIO') !== 'True'
+      ? [
+          refused(
+            `${path}[0].storageAccountType`,
+            `The size ${vmSize} takes no premium disks in ${location}. Choose another size, or another kind of disk.`,
+            kind,
+          ),
+        ]
+      : []),
+  ];
 }
 
 function placementViolations(

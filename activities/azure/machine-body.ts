@@ -1,7 +1,12 @@
 import { generateKeyPairSync } from 'node:crypto';
-import type { ImageReference as ComputeImageReference, VirtualMachine } from '@azure/arm-compute';
+import type {
+  DataDisk,
+  ImageReference as ComputeImageReference,
+  VirtualMachine,
+  VirtualMachineIdentity,
+} from '@azure/arm-compute';
 import type { AgentIdentity } from '../../domain/messages.ts';
-import type { ImageReference, MachineSpecification } from '../../domain/pool-specification.ts';
+import type { DataDiskSpecification, ImageReference, MachineSpecification } from '../../domain/pool-specification.ts';
 import { agentUser } from './custom-data.ts';
 
 /** Everything that the create call says. */
@@ -16,8 +21,8 @@ export interface MachineBodyInput {
 }
 
 /**
- * The body of the one call that makes a machine: its network interface and its disk come and go with it, and all three
- * carry the tags from the first instant. The disk inherits those of the machine.
+ * The body of the one call that makes a machine: its network interface and its disks come and go with it, and all of them
+ * carry the tags from the first instant. The disks inherit those of the machine.
  */
 export function machineBody({
   identity,
@@ -32,6 +37,7 @@ export function machineBody({
     location: machine.location,
     ...(machine.zone === undefined ? {} : { zones: [machine.zone] }),
     tags,
+    ...(machine.userAssignedIdentities === undefined ? {} : { identity: identityOf(machine.userAssignedIdentities) }),
     hardwareProfile: { vmSize: machine.vmSize },
     ...(machine.priority === 'Spot' ? spotProfile(machine) : {}),
     storageProfile: {
@@ -43,6 +49,7 @@ export function machineBody({
         caching: 'ReadWrite',
         managedDisk: { storageAccountType: machine.osDiskStorageAccountType },
       },
+      ...(machine.dataDisk === undefined ? {} : { dataDisks: [emptyDisk(`${name}-data`, machine.dataDisk)] }),
     },
     osProfile: {
       computerName: name,
@@ -66,6 +73,23 @@ export function machineBody({
       ],
     },
   };
+}
+
+/** It inherits the tags of the machine, as the OS disk does, and its name tells whose it is. */
+function emptyDisk(name: string, disk: DataDiskSpecification): DataDisk {
+  return {
+    name,
+    lun: disk.lun,
+    createOption: 'Empty',
+    deleteOption: 'Delete',
+    diskSizeGB: disk.sizeGib,
+    caching: disk.caching,
+    managedDisk: { storageAccountType: disk.storageAccountType },
+  };
+}
+
+function identityOf(ids: readonly string[]): VirtualMachineIdentity {
+  return { type: 'UserAssigned', userAssignedIdentities: Object.fromEntries(ids.map((id) => [id, {}])) };
 }
 
 /** Evicted, it is deleted: a deallocated one would keep its disk, and its agent nobody could start. -1: no own limit. */

@@ -12,6 +12,12 @@ const sku = z.strictObject({
   vmSizes: list(z.strictObject({ name: vmSizeName().describe('VM size, such as Standard_D2ads_v5.') }), 5)
     .exactOptional()
     .describe('VM sizes in order of preference, each of another series, where name is `Mix`.'),
+  windowsNvmeDrive: text(10)
+    .exactOptional()
+    .meta({ description: 'Drive letter of the temporary NVMe disks, on Windows.', default: 'N' }),
+  linuxNvmePath: text(260)
+    .exactOptional()
+    .meta({ description: 'Path of the temporary NVMe disks, on Linux.', default: '/mnt/azure_nvme_temp' }),
 });
 
 const image = z.strictObject({
@@ -44,6 +50,19 @@ const image = z.strictObject({
     .enum(['Automatic', 'CacheDisk', 'ResourceDisk'])
     .exactOptional()
     .describe('Where an ephemeral OS disk is placed.'),
+  provisioningScriptStorageAccountResourceId: text(2_048)
+    .exactOptional()
+    .describe('ARM id of the storage account that has the provisioning script.'),
+  provisioningScriptManagedIdentityClientId: text(100)
+    .exactOptional()
+    .describe('Client id of the identity that reads the provisioning script.'),
+  provisioningScriptShouldRestart: z
+    .boolean()
+    .exactOptional()
+    .meta({ description: 'The machine restarts after the provisioning script.', default: false }),
+  provisioningScriptEntryPoint: text(260)
+    .exactOptional()
+    .meta({ description: 'Container of the provisioning script.', default: 'provisioningscript' }),
   isEphemeral: z.boolean().exactOptional().meta({ description: 'The OS disk is ephemeral.', readOnly: true }),
 });
 

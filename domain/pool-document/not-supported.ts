@@ -37,10 +37,10 @@ const operatorProfile = [...properties, 'operatorProfile'] as const;
 export const notSupported: readonly NotSupported[] = [
   {
     property: 'identity.type',
-    refused: 'anything but `None`',
-    reason: 'Machines have no managed identity yet. Remove identity.',
-    with: ['identity.userAssignedIdentities'],
-    find: ({ document: { identity } }) => found(identity && identity.type !== 'None', ['identity', 'type']),
+    refused: '`SystemAssigned`, `SystemAssigned,UserAssigned`',
+    reason:
+      'A system-assigned identity would be another one on every machine, and nothing could be granted to it beforehand. Use UserAssigned.',
+    find: ({ document: { identity } }) => found(identity?.type.includes('SystemAssigned'), ['identity', 'type']),
   },
   {
     property: 'properties.organizationProfile.kind',
@@ -124,6 +124,38 @@ export const notSupported: readonly NotSupported[] = [
         found(ephemeralType, [...imagesPath, index, 'ephemeralType']),
       ),
   },
+  ...(
+    [
+      'provisioningScriptStorageAccountResourceId',
+      'provisioningScriptManagedIdentityClientId',
+      'provisioningScriptShouldRestart',
+      'provisioningScriptEntryPoint',
+    ] as const
+  ).map((name): NotSupported => ({
+    property: `properties.fabricProfile.images[].${name}`,
+    refused: name === 'provisioningScriptShouldRestart' ? '`true`' : 'any value',
+    reason: 'Provisioning scripts are not run yet. Remove it, and put what the script does into the image.',
+    find: ({ document }) =>
+      document.properties.fabricProfile.images.flatMap((image, index) =>
+        found(image[name], [...imagesPath, index, name]),
+      ),
+  })),
+  ...(['windowsNvmeDrive', 'linuxNvmePath'] as const).map((name): NotSupported => ({
+    property: `properties.fabricProfile.sku.${name}`,
+    refused: 'any value',
+    reason: 'Temporary NVMe disks are left as the image mounts them yet. Remove it.',
+    find: ({ document }) => found(document.properties.fabricProfile.sku[name], [...fabricProfile, 'sku', name]),
+  })),
+  ...(['description', 'updateDescription'] as const).map((name): NotSupported => ({
+    property: `properties.organizationProfile.${name}`,
+    refused: name === 'updateDescription' ? '`true`' : 'any value',
+    reason: 'The description of the agent pool is not written yet. Remove it, and write it in Azure DevOps.',
+    find: ({
+      document: {
+        properties: { organizationProfile: profile },
+      },
+    }) => found(profile.kind === 'AzureDevOps' && profile[name], [...organizationProfile, name]),
+  })),
   {
     property: 'properties.fabricProfile.osProfile.logonType',
     refused: '`Interactive`',
@@ -145,17 +177,6 @@ export const notSupported: readonly NotSupported[] = [
       },
     }) =>
       found(fabric.osProfile?.secretsManagementSettings, [...fabricProfile, 'osProfile', 'secretsManagementSettings']),
-  },
-  {
-    property: 'properties.fabricProfile.storageProfile.dataDisks',
-    refused: 'any item',
-    reason: 'Machines have their OS disk only yet. Remove it, or use an image or a size with a larger disk.',
-    with: ['properties.fabricProfile.storageProfile.dataDisks[].'],
-    find: ({
-      document: {
-        properties: { fabricProfile: fabric },
-      },
-    }) => found(fabric.storageProfile?.dataDisks?.length, [...fabricProfile, 'storageProfile', 'dataDisks']),
   },
   {
     property: 'properties.fabricProfile.networkProfile.staticIpAddressCount',

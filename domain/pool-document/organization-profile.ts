@@ -41,6 +41,8 @@ const azureDevOps = z.strictObject({
     .exactOptional()
     .describe('Permissions on the agent pool.'),
   alias: alias().exactOptional().describe("Name of the agent pool; the pool's own name where absent."),
+  description: text(280).exactOptional().describe('Description of the agent pool.'),
+  updateDescription: z.boolean().exactOptional().describe('The description of the agent pool is kept up to date.'),
 });
 
 const gitHub = z.strictObject({

@@ -185,13 +185,26 @@ function noTime(document: unknown, path: PathStep[]): Violation[] {
   return [{ ...violation(path, 'OutOfRange', 'It must be longer than 00:00:00.'), value: span }];
 }
 
+const identityId =
+  /^\/subscriptions\/[^/\s]+\/resourceGroups\/[^/\s]+\/providers\/Microsoft\.ManagedIdentity\/userAssignedIdentities\/[^/\s]+$/i;
+
 function userAssignedIdentities(document: unknown): Violation[] {
   const type = valueAt(document, 'identity', 'type');
   const identities = valueAt(document, 'identity', 'userAssignedIdentities');
-  const count = isObject(identities) ? Object.keys(identities).length : 0;
-  if (typeof type !== 'string' || type.includes('UserAssigned') === count > 0) return [];
-  return count > 0
-    ? [violation(['identity', 'type'], 'NotAllowedValue', 'Identities are listed, so it must be UserAssigned.')]
+  const ids = isObject(identities) ? Object.keys(identities) : [];
+  const path = ['identity', 'userAssignedIdentities'];
+  const message =
+    'It must be the ARM id of a user-assigned identity: /subscriptions/{id}/resourceGroups/{name}/providers/Microsoft.ManagedIdentity/userAssignedIdentities/{name}.';
+  const wrong = [
+    ...ids.filter((id) => !identityId.test(id)).map((id) => violation([...path, id], 'PatternMismatch', message)),
+    ...duplicates(ids.map((id) => ({ name: id, path: [...path, id] }))),
+  ];
+  if (typeof type !== 'string' || type.includes('UserAssigned') === ids.length > 0) return wrong;
+  return ids.length > 0
+    ? [
+        ...wrong,
+        violation(['identity', 'type'], 'NotAllowedValue', 'Identities are listed, so it must be UserAssigned.'),
+      ]
     : [violation(['identity', 'userAssignedIdentities'], 'Required', 'It is required where type is UserAssigned.')];
 }
 

@@ -3,6 +3,7 @@ import { organizationName } from '../names.ts';
 import type { MachineSpecification, PoolSpecification } from '../pool-specification.ts';
 import type { Violation } from '../violation.ts';
 import { propertyPath } from '../validation/path.ts';
+import { dataDiskOf, dataDiskViolations } from './data-disk.ts';
 import { resolveImages } from './images.ts';
 import { canonicalRegion, placementOf } from './placement.ts';
 import { proxyOf, proxyViolations } from './proxy.ts';
@@ -37,6 +38,7 @@ export function specify(
   violations.push(
     ...notSupportedViolations({ document, images, hasDefaultSubnet }),
     ...tagViolations(document),
+    ...dataDiskViolations(document, images),
     ...workFolderViolations(document),
     ...lifeViolations(document),
     ...insecureOrganizations(document, installation),
@@ -62,7 +64,7 @@ export function specify(
     standby: { count: standbyCount(agentProfile), counts: 'total' },
     images: images.filter((image) => image !== undefined),
     ...retainedFailures(document),
-    machine: machineOf(document, installation, subnetId),
+    machine: { ...machineOf(document, installation, subnetId), ...dataDiskOf(document) },
     ...placementOf(document),
     ...(document.properties.operatorProfile?.retryLostJobs ? { retryLostJobs: true as const } : {}),
     ...(stateful === undefined ? {} : { stateful }),
@@ -71,10 +73,11 @@ export function specify(
 }
 
 function machineOf(
-  { location, tags, properties: { fabricProfile, runtimeConfiguration, operatorProfile } }: PoolDocument,
+  { location, tags, identity, properties: { fabricProfile, runtimeConfiguration, operatorProfile } }: PoolDocument,
   { azure }: SpecifyInstallation,
   subnetId: string,
 ): MachineSpecification {
+  const identities = Object.keys(identity?.userAssignedIdentities ?? {});
   return {
     subscriptionId: azure.subscriptionId,
     resourceGroup: azure.resourceGroup,
@@ -84,6 +87,7 @@ function machineOf(
     subnetId,
     tags: { ...tags },
     workFolder: runtimeConfiguration?.workFolder ?? '_work',
+    ...(identities.length === 0 ? {} : { userAssignedIdentities: identities }),
     ...proxyOf(operatorProfile?.proxy),
   };
 }

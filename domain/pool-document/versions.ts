@@ -5,7 +5,7 @@ import { arrayAt, propertyPath, valueAt, type PathStep } from '../validation/pat
  * Api-versions whose documents are read; each has the properties of the one before it, and more. The last is ours, the
  * others are the product's stable ones.
  */
-export const knownApiVersions = ['2024-10-19', '2025-01-21', '2025-09-20', '2026-12-01-odp'] as const;
+export const knownApiVersions = ['2024-10-19', '2025-01-21', '2025-09-20', '2026-06-02', '2026-12-01-odp'] as const;
 
 /** Properties that came after the first stable api-version; `*` stands for each item of a list. */
 const added: readonly { path: readonly string[]; version: string }[] = [
@@ -18,20 +18,23 @@ const added: readonly { path: readonly string[]; version: string }[] = [
   { path: fabric('networkProfile', 'staticIpAddressCount'), version: '2025-09-20' },
   { path: fabric('networkProfile', 'ipAddresses'), version: '2025-09-20' },
   { path: ['properties', 'runtimeConfiguration'], version: '2025-09-20' },
-  { path: fabric('sku', 'vmSizes'), version: '2026-06-02' },
+  ...['vmSizes', 'windowsNvmeDrive', 'linuxNvmePath'].map((name) => ({
+    path: fabric('sku', name),
+    version: '2026-06-02',
+  })),
+  ...['description', 'updateDescription'].map((name) => ({
+    path: ['properties', 'organizationProfile', name],
+    version: '2026-06-02',
+  })),
+  ...['StorageAccountResourceId', 'ManagedIdentityClientId', 'ShouldRestart', 'EntryPoint'].map((name) => ({
+    path: fabric('images', '*', `provisioningScript${name}`),
+    version: '2026-06-02',
+  })),
   { path: ['properties', 'operatorProfile'], version: '2026-12-01-odp' },
 ];
 
-/** Properties of api-versions that are not read yet, and names that the product's own documentation gets wrong. */
+/** Properties of an api-version that is not read, and names that the product's own documentation gets wrong. */
 const explanations: Readonly<Record<string, string>> = {
-  description: later('2026-06-02'),
-  updateDescription: later('2026-06-02'),
-  provisioningScriptStorageAccountResourceId: later('2026-06-02'),
-  provisioningScriptManagedIdentityClientId: later('2026-06-02'),
-  provisioningScriptShouldRestart: later('2026-06-02'),
-  provisioningScriptEntryPoint: later('2026-06-02'),
-  windowsNvmeDrive: later('2026-06-02'),
-  linuxNvmePath: later('2026-06-02'),
   tier: 'It existed in api-version 2023-10-30-preview only. Remove it.',
   storageType: "There is no such property. Did you mean 'storageAccountType'?",
 };
@@ -77,8 +80,4 @@ function organization(name: string): string[] {
 
 function fabric(...steps: string[]): string[] {
   return ['properties', 'fabricProfile', ...steps];
-}
-
-function later(version: string): string {
-  return `It belongs to api-version ${version}, which is not read yet. Remove it.`;
 }

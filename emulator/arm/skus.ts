@@ -106,6 +106,11 @@ export function isRestricted({ restricted }: VmSize, location: string, zone?: st
   return restricted.zones === undefined || (zone !== undefined && restricted.zones.includes(zone));
 }
 
+/** How many data disks the size takes. */
+export function maxDataDisks({ cores }: VmSize): number {
+  return Math.max(4, cores * 2);
+}
+
 /** One entry of the list of resource SKUs, as Microsoft.Compute answers it. */
 export function resourceSku(vmSize: VmSize, location: string): unknown {
   const capability = (name: string, value: string | number | boolean): unknown => ({
@@ -140,7 +145,7 @@ export function resourceSku(vmSize: VmSize, location: string): unknown {
       capability('HyperVGenerations', vmSize.generations),
       capability('DiskControllerTypes', vmSize.name.endsWith('_v6') ? 'NVMe' : 'SCSI'),
       capability('MemoryGB', vmSize.memoryGb),
-      capability('MaxDataDiskCount', Math.max(4, vmSize.cores * 2)),
+      capability('MaxDataDiskCount', maxDataDisks(vmSize)),
       capability('CpuArchitectureType', vmSize.architecture),
       capability('LowPriorityCapable', vmSize.lowPriority),
       capability('PremiumIO', vmSize.premium),

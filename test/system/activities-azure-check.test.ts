@@ -3,6 +3,7 @@ import type { ApplicationFailure } from '@temporalio/common';
 import { createAzureActivities } from '../../activities/azure/activities.ts';
 import type { ProvisionInput } from '../../activities/interfaces.ts';
 import type { PlacementSpecification } from '../../domain/pool-specification.ts';
+import { vmSizes } from '../../emulator/arm/skus.ts';
 import { attempt, azure, closeCloud, cloud, newInput } from './activities-azure-support.ts';
 
 beforeEach(() => cloud.context.faults.clear());
@@ -28,6 +29,32 @@ describe('checkMachine', () => {
     const { checkMachine } = createAzureActivities({ azure });
     const { error } = await attempt(checkMachine, { installation: 'home', specification: specification(newInput()) });
     expect(error).toBeUndefined();
+  });
+
+  test('refuses a premium data disk where the size takes none, and accepts other kinds', async () => {
+    const { checkMachine } = createAzureActivities({ azure });
+    const check = async (storageAccountType: 'Premium_LRS' | 'Standard_LRS') => {
+      const dataDisk = { lun: 0, sizeGib: 10, caching: 'None' as const, storageAccountType };
+      const input = newInput();
+      const machine = { ...input.machine, dataDisk };
+      return (
+        await attempt(checkMachine, { installation: 'home', specification: specification({ ...input, machine }) })
+      ).error as ApplicationFailure | undefined;
+    };
+    const known = vmSizes.find(({ name }) => name === newInput().machine.vmSize);
+    if (!known) throw new Error('the size of the tests is known');
+    expect(await check('Premium_LRS')).toBeUndefined();
+    known.premium = false;
+    try {
+      expect(await check('Standard_LRS')).toBeUndefined();
+      expect((await check('Premium_LRS'))?.details?.[0]).toMatchObject({
+        error: {
+          details: [{ target: 'properties.fabricProfile.storageProfile.dataDisks[0].storageAccountType' }],
+        },
+      });
+    } finally {
+      known.premium = true;
+    }
   });
 
   test('refuses everything that is wrong at once, and names it', async () => {

@@ -43,6 +43,57 @@ describe('provisionAgent', () => {
     ]);
   });
 
+  test('gives the machine the identities of the pool, and Azure refuses what is none', async () => {
+    const { provisionAgent } = createAgentActivities({ azure, registrar: registrar(), keys });
+    const provision = async (id: string) => {
+      const input = newInput();
+      const machine = { ...input.machine, userAssignedIdentities: [id] };
+      return { input, ...(await attempt(provisionAgent, { ...input, machine })) };
+    };
+    const group = '/subscriptions/s/resourceGroups/g/providers';
+    const id = `${group}/Microsoft.ManagedIdentity/userAssignedIdentities/builds`;
+    const { input } = await provision(id);
+    const made = await azure
+      .compute(input.machine.subscriptionId)
+      .virtualMachines.get(input.machine.resourceGroup, input.identity.agent);
+    expect(made.identity).toMatchObject({
+      type: 'UserAssigned',
+      userAssignedIdentities: { [id]: { clientId: expect.any(String), principalId: expect.any(String) } },
+    });
+    for (const wrong of ['builds', `${group}/Microsoft.Network/virtualNetworks/agents`]) {
+      const refused = await provision(wrong);
+      expect(failureOf(refused.error)?.class).toBe('configuration');
+      expect(machinesMade(refused.input)).toBe(0);
+    }
+  });
+
+  test('gives the machine the empty disk of the pool, which carries the tags and goes with the machine', async () => {
+    const { provisionAgent, returnAgent } = createAgentActivities({ azure, registrar: registrar(), keys });
+    const given = newInput();
+    const dataDisk = { lun: 0, sizeGib: 10, caching: 'ReadOnly', storageAccountType: 'Premium_LRS' } as const;
+    const input = { ...given, machine: { ...given.machine, dataDisk } };
+    const { agent } = input.identity;
+    await attempt(provisionAgent, input);
+    const made = await azure
+      .compute(input.machine.subscriptionId)
+      .virtualMachines.get(input.machine.resourceGroup, agent);
+    expect(made.storageProfile?.dataDisks).toMatchObject([
+      {
+        name: `${agent}-data`,
+        lun: 0,
+        createOption: 'Empty',
+        deleteOption: 'Delete',
+        diskSizeGB: 10,
+        caching: 'ReadOnly',
+        managedDisk: { storageAccountType: 'Premium_LRS' },
+      },
+    ]);
+    const names = (await resourcesOf(input)).map(({ id }) => id.split('/').at(-1));
+    expect(names).toContain(`${agent}-data`);
+    expect((await attempt(returnAgent, input)).result).toMatchObject({ outcome: 'returned' });
+    expect(await resourcesOf(input)).toEqual([]);
+  });
+
   test('tells of a machine that Azure may evict, and of no other', async () => {
     const { result: regular } = await attempt(
       createAgentActivities({ azure, registrar: registrar(), keys }).provisionAgent,

@@ -122,7 +122,15 @@ describe('custom data', () => {
 
   test('runs the bootstrap script with what differs from machine to machine, and no secret', async () => {
     const given = await input();
-    const { config } = read(customData({ ...given, machine: { ...given.machine, dataDisk: { lun: 3 } } }));
+    const { config } = read(
+      customData({
+        ...given,
+        machine: {
+          ...given.machine,
+          dataDisk: { lun: 3, sizeGib: 8, caching: 'ReadOnly', storageAccountType: 'Standard_LRS' },
+        },
+      }),
+    );
     expect(config.runcmd).toEqual([
       [
         'env',

@@ -204,7 +204,9 @@ test('an agent that serves several jobs comes back with its machine', async () =
 });
 
 test('an empty data disk is formatted, mounted and entered for the next start', async () => {
-  const machine = await boot({ machine: { dataDisk: { lun: 3 } } });
+  const machine = await boot({
+    machine: { dataDisk: { lun: 3, sizeGib: 8, caching: 'ReadOnly', storageAccountType: 'Standard_LRS' } },
+  });
   expect(machine.outcome).toEqual([unit]);
   const [identifier = ''] = machine.text('dev/disk/azure/scsi1/lun3').split('\n');
   expect(identifier).toMatch(/^[0-9a-f-]{36}$/);
@@ -217,7 +219,7 @@ test('an empty data disk is formatted, mounted and entered for the next start', 
 test('a data disk with a filesystem keeps it', async () => {
   const before = '11111111-2222-3333-4444-555555555555\n';
   const machine = await boot({
-    machine: { dataDisk: { lun: 3 } },
+    machine: { dataDisk: { lun: 3, sizeGib: 8, caching: 'ReadOnly', storageAccountType: 'Standard_LRS' } },
     image: { 'dev/disk/azure/scsi1/lun3': before },
   });
   expect(machine.text('dev/disk/azure/scsi1/lun3')).toBe(before);

@@ -79,7 +79,10 @@ describe('custom data of a Windows machine', () => {
   });
 
   test('says what a pool chose', async () => {
-    const given = await input({ workFolder: String.raw`E:\work`, dataDisk: { lun: 2, driveLetter: 'E' } });
+    const given = await input({
+      workFolder: String.raw`E:\work`,
+      dataDisk: { lun: 2, driveLetter: 'E', sizeGib: 8, caching: 'ReadOnly', storageAccountType: 'Standard_LRS' },
+    });
     const agentPackage = { url: 'https://mirror.contoso.com/agent.zip', sha256: 'a'.repeat(64) };
     expect(read(windowsCustomData({ ...given, agentPackage, once: false, interactive: true }))).toMatchObject({
       once: false,
@@ -88,7 +91,9 @@ describe('custom data of a Windows machine', () => {
       dataDisk: { lun: 2, driveLetter: 'E' },
       workFolder: String.raw`E:\work`,
     });
-    const open = await input({ dataDisk: { lun: 0 } });
+    const open = await input({
+      dataDisk: { lun: 0, sizeGib: 8, caching: 'ReadOnly', storageAccountType: 'Standard_LRS' },
+    });
     expect(read(windowsCustomData(open))['dataDisk']).toEqual({ lun: 0, driveLetter: null });
   });
 

@@ -6,6 +6,8 @@ const organizations = 'properties.organizationProfile.organizations';
 const images = 'properties.fabricProfile.images';
 const agentProfile = 'properties.agentProfile';
 const predictions = `${agentProfile}.resourcePredictions`;
+const identityId =
+  '/subscriptions/s/resourceGroups/g/providers/Microsoft.ManagedIdentity/userAssignedIdentities/builds';
 const subnet = '/subscriptions/s/resourceGroups/g/providers/Microsoft.Network/virtualNetworks/agents/subnets/default';
 
 function violationsOf(document: unknown): Violation[] {
@@ -66,7 +68,7 @@ describe('a pool document that is right', () => {
     [
       'with a data disk, certificates and identities',
       {
-        identity: { type: 'UserAssigned', userAssignedIdentities: { '/subscriptions/s/x': {} } },
+        identity: { type: 'UserAssigned', userAssignedIdentities: { [identityId]: {} } },
         'properties.fabricProfile.storageProfile.dataDisks': [{ diskSizeGiB: 32_767, driveLetter: 'F' }],
         'properties.fabricProfile.osProfile.secretsManagementSettings': {
           observedCertificates: ['https://vault.vault.azure.net/secrets/certificate'],
@@ -74,6 +76,7 @@ describe('a pool document that is right', () => {
         },
       },
     ],
+    ['of api-version 2026-06-02', { apiVersion: '2026-06-02', 'properties.organizationProfile.description': 'x' }],
     ['with a subnet', { 'properties.fabricProfile.networkProfile.subnetId': subnet }],
     [
       'of GitHub',
@@ -111,6 +114,18 @@ describe('a pool document that breaks one rule is refused with its path and the 
       /2025-01-21/,
     ],
     ['properties.runtimeConfiguration', 'UnknownProperty', { apiVersion: '2025-01-21' }, /2025-09-20/],
+    [
+      'properties.organizationProfile.description',
+      'UnknownProperty',
+      { apiVersion: '2025-09-20', 'properties.organizationProfile.description': 'x' },
+      /2026-06-02/,
+    ],
+    [
+      `${images}[1].provisioningScriptEntryPoint`,
+      'UnknownProperty',
+      { apiVersion: '2025-09-20', [`${images}[1].provisioningScriptEntryPoint`]: 'x' },
+      /2026-06-02/,
+    ],
     ['tags.team', 'WrongType', { 'tags.team': null }],
     ['tags["Cost-Center"]', 'Duplicate', { tags: { 'cost-center': '1', 'Cost-Center': '2' } }, /cost-center/],
     ['tags["a<b"]', 'PatternMismatch', { tags: { 'a<b': 'x' } }],
@@ -118,7 +133,22 @@ describe('a pool document that breaks one rule is refused with its path and the 
     ['tags', 'TooMany', { tags: Object.fromEntries(Array.from({ length: 51 }, (_, index) => [`tag${index}`, 'x'])) }],
     ['identity.type', 'NotAllowedValue', { identity: { type: 'userassigned' } }, /Did you mean 'UserAssigned'/],
     ['identity.userAssignedIdentities', 'Required', { identity: { type: 'UserAssigned' } }],
-    ['identity.type', 'NotAllowedValue', { identity: { type: 'None', userAssignedIdentities: { '/x': {} } } }],
+    ['identity.type', 'NotAllowedValue', { identity: { type: 'None', userAssignedIdentities: { [identityId]: {} } } }],
+    [
+      'identity.userAssignedIdentities["/subscriptions/s/x"]',
+      'PatternMismatch',
+      { identity: { type: 'UserAssigned', userAssignedIdentities: { '/subscriptions/s/x': {} } } },
+    ],
+    [
+      `identity.userAssignedIdentities["${identityId.toUpperCase().slice(0, 80)}…"]`,
+      'Duplicate',
+      {
+        identity: {
+          type: 'UserAssigned',
+          userAssignedIdentities: { [identityId]: {}, [identityId.toUpperCase()]: {} },
+        },
+      },
+    ],
     ['properties', 'Required', { properties: undefined }],
     [
       'properties.maximumConcurency',

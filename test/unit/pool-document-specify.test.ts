@@ -122,6 +122,40 @@ describe('what is absent has the default of the product', () => {
   });
 });
 
+test('the user-assigned identities of the document are those of every machine, and none is none', () => {
+  const id = '/subscriptions/s/resourceGroups/g/providers/Microsoft.ManagedIdentity/userAssignedIdentities/builds';
+  const identity = { type: 'UserAssigned', userAssignedIdentities: { [id]: { clientId: 'read only' } } };
+  expect(specificationOf({ identity }).machine.userAssignedIdentities).toEqual([id]);
+  expect(specificationOf({ identity: { type: 'None' } }).machine).not.toHaveProperty('userAssignedIdentities');
+});
+
+describe('the data disk', () => {
+  const disks = 'properties.fabricProfile.storageProfile.dataDisks';
+  test('has the defaults of the product, but for its size', () => {
+    expect(specificationOf({ [disks]: [{ diskSizeGiB: 10 }] }).machine.dataDisk).toEqual({
+      lun: 0,
+      sizeGib: 10,
+      caching: 'ReadOnly',
+      storageAccountType: 'Standard_LRS',
+    });
+    expect(specificationOf({ [disks]: [] }).machine).not.toHaveProperty('dataDisk');
+  });
+  test('is what the document says', () => {
+    const disk = { diskSizeGiB: 32_767, caching: 'None', storageAccountType: 'Premium_ZRS' };
+    expect(specificationOf({ [disks]: [disk] }).machine.dataDisk).toMatchObject({
+      sizeGib: 32_767,
+      caching: 'None',
+      storageAccountType: 'Premium_ZRS',
+    });
+  });
+  test('is refused without a size, and with a drive letter where all images run Linux', () => {
+    expect(violationsOf({ [disks]: [{ driveLetter: 'F' }] })).toEqual([
+      expect.objectContaining({ path: `${disks}[0].diskSizeGiB`, rule: 'Required' }),
+      expect.objectContaining({ path: `${disks}[0].driveLetter`, rule: 'NotAllowedValue' }),
+    ]);
+  });
+});
+
 test('a pool that has its lost jobs run again says so in its specification, and no other does', () => {
   const path = 'properties.operatorProfile';
   expect(specificationOf({ [path]: { retryLostJobs: true } })).toHaveProperty('retryLostJobs', true);
@@ -237,6 +271,22 @@ describe('what this version cannot do is refused, never ignored', () => {
       { [`${images}[1].resourceId`]: '/MicrosoftWindowsServer/WindowsServer/2022-datacenter-g2/latest' },
     ],
     [`${images}[].ephemeralType`, `${images}[0].ephemeralType`, { [`${images}[0].ephemeralType`]: 'Automatic' }],
+    ...Object.entries({
+      provisioningScriptStorageAccountResourceId: '/subscriptions/s/x',
+      provisioningScriptManagedIdentityClientId: 'c',
+      provisioningScriptShouldRestart: true,
+      provisioningScriptEntryPoint: 'scripts',
+    }).map(([name, value]): [string, string, Record<string, unknown>] => [
+      `${images}[].${name}`,
+      `${images}[0].${name}`,
+      { [`${images}[0].${name}`]: value },
+    ]),
+    ...Object.entries({
+      [`${fabric}.sku.windowsNvmeDrive`]: 'N',
+      [`${fabric}.sku.linuxNvmePath`]: '/mnt/nvme',
+      'properties.organizationProfile.description': 'Builds of team A',
+      'properties.organizationProfile.updateDescription': true,
+    }).map(([path, value]): [string, string, Record<string, unknown>] => [path, path, { [path]: value }]),
     [
       `${fabric}.osProfile.logonType`,
       `${fabric}.osProfile.logonType`,
@@ -251,11 +301,6 @@ describe('what this version cannot do is refused, never ignored', () => {
           keyExportable: true,
         },
       },
-    ],
-    [
-      `${fabric}.storageProfile.dataDisks`,
-      `${fabric}.storageProfile.dataDisks`,
-      { [`${fabric}.storageProfile.dataDisks`]: [{ diskSizeGiB: 10 }] },
     ],
     [
       `${fabric}.networkProfile.staticIpAddressCount`,

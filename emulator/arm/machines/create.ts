@@ -8,6 +8,7 @@ import type { MachineRecord, ResourceRecord } from '../records.ts';
 import { resourceId } from '../state.ts';
 import type { ArmState } from '../state.ts';
 import type { AddressBook } from '../subnets.ts';
+import { checkIdentity } from './identity.ts';
 import { resolveImage } from './image.ts';
 import { checkOsProfile, skuNotAvailable, validateMachine } from './validate.ts';
 
@@ -304,6 +305,7 @@ export function createMachine(
 
 /** An identity as Azure answers it: with the ids of the principals. */
 export function describeIdentity(state: ArmState, identity: Json): Json {
+  checkIdentity(identity);
   const userAssigned = objectAt(identity, 'userAssignedIdentities');
   const type = textAt(identity, 'type') ?? 'None';
   return {

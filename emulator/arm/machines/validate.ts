@@ -1,8 +1,9 @@
 import { booleanAt, isBase64, listAt, missing, numberAt, objectAt, tagsOf, textAt, zonesOf } from '../body.ts';
 import type { Json } from '../body.ts';
 import { ArmError, invalidParameter, operationNotAllowed } from '../errors.ts';
-import { isRestricted, locations, vmSizeOf, vmSizes } from '../skus.ts';
+import { isRestricted, locations, maxDataDisks, vmSizeOf, vmSizes } from '../skus.ts';
 import type { VmSize } from '../skus.ts';
+import { checkIdentity } from './identity.ts';
 
 /** The limit of custom data: 65,535 bytes, which are 87,380 characters of Base64. Source: Compute REST reference. */
 const customDataBytes = 65_535;
@@ -231,6 +232,7 @@ export function validateMachine(body: Json, vmName: string): MachineRequest {
   }
   const location = locationOf(body, 'Microsoft.Compute/virtualMachines');
   const tags = tagsOf(body);
+  checkIdentity(objectAt(body, 'identity'));
   const zones = zonesOf(body);
   const properties = objectAt(body, 'properties') ?? {};
   const vmSize = sizeOf(properties, location, zones);
@@ -264,8 +266,20 @@ export function validateMachine(body: Json, vmName: string): MachineRequest {
     if (luns.has(lun))
       throw invalidParameter('dataDisk.lun', `A disk with lun ${String(lun)} is specified more than once.`);
     luns.add(lun);
-    if (textAt(disk, 'createOption') === 'Empty' && numberAt(disk, 'diskSizeGB') === undefined)
-      throw missing('dataDisk.diskSizeGB');
+    const sizeGb = numberAt(disk, 'diskSizeGB');
+    if (textAt(disk, 'createOption') === 'Empty' && sizeGb === undefined) throw missing('dataDisk.diskSizeGB');
+    if (sizeGb !== undefined && !(Number.isInteger(sizeGb) && sizeGb >= 1 && sizeGb <= 32_767))
+      throw invalidParameter('dataDisk.diskSizeGB', `The value '${String(sizeGb)}' is not between 1 and 32767.`);
+    const caching = textAt(disk, 'caching') ?? 'None';
+    if (!['None', 'ReadOnly', 'ReadWrite'].includes(caching))
+      throw invalidParameter('dataDisk.caching', `The value '${caching}' of parameter dataDisk.caching is not valid.`);
+    const most = maxDataDisks(vmSize);
+    if (luns.size > most || lun < 0 || lun >= 64) {
+      throw operationNotAllowed(
+        `The maximum number of data disks allowed to be attached to a VM of size ${vmSize.name} is ${String(most)}.`,
+        'dataDisks',
+      );
+    }
   }
   const userData = textAt(properties, 'userData');
   if (userData !== undefined && !isBase64(userData, customDataBytes)) {
