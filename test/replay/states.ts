@@ -39,6 +39,9 @@ const machineSeen = (history: Reading) =>
   history.signals('agentObserved').map((observation) => field(observation, 'machine', 'state'));
 const lastSeen = (history: Reading) => history.signals('agentObserved').at(-1);
 
+/** Whether one of these is to return by force. */
+const forced = (retirements: readonly Json[]) => retirements.some(({ force }) => force === true);
+
 const agent: Record<string, State> = {
   provisioning: {
     that: 'is being made',
@@ -196,6 +199,14 @@ const agent: Record<string, State> = {
       Number(field(history.result, 'told') ?? 0) > 1 &&
       history.activities('wakeAgent').length > 0,
   },
+  kept: {
+    that: 'failed and keeps its machine for inspection',
+    shows: (history) => waits(history, /^kept for inspection/),
+  },
+  'purged-by-force': {
+    that: 'was told to return by force, over its cancelled job',
+    shows: (history) => completed(history) && forced(history.signals('retire')) && servedAs(history) === 'cancelled',
+  },
   'lease-refused': {
     that: 'got a job whose lease existed already',
     shows: (history) => completed(history) && history.children.some(({ outcome }) => outcome === 'refused'),
@@ -205,6 +216,7 @@ const agent: Record<string, State> = {
 const leaseOutcome = (history: Reading) => field(history.result, 'outcome');
 const silences = (history: Reading) =>
   history.signals('jobObserved').map((observation) => field(observation, 'silent'));
+const unwanted = (history: Reading) => history.signals('cancelJob').length > 0;
 const jobResult = (history: Reading) => field(history.result, 'result');
 
 const lease: Record<string, State> = {
@@ -227,7 +239,11 @@ const lease: Record<string, State> = {
   },
   expiring: {
     that: 'has expired and waits for its job to end',
-    shows: (history) => waits(history, /^wait for the cancelled job/),
+    shows: (history) => waits(history, /^wait for the cancelled job/) && !unwanted(history),
+  },
+  'being-cancelled': {
+    that: 'cancelled its job because somebody asked for that, and waits for its end',
+    shows: (history) => waits(history, /^wait for the cancelled job/) && unwanted(history),
   },
   expired: {
     that: 'expired, and its job was cancelled',
@@ -385,6 +401,20 @@ const pool: Record<string, State> = {
   draining: {
     that: 'is being deleted and waits for its agents',
     shows: (history) => open(history) && deleting(history) && history.activities('unwatchPool').length === 0,
+  },
+  'drained-by-operator': {
+    that: 'was told to drain and has a job left',
+    shows: (history) =>
+      open(history) &&
+      history.updates.some(({ name, outcome }) => name === 'drain' && outcome === 'completed') &&
+      history.signals('agentReported').length === 0 &&
+      agentsStarted(history).length > 0,
+  },
+  'drain-deadline-passed': {
+    that: 'has passed the deadline of its drain and cancels the job that is left',
+    shows: (history) =>
+      open(history) &&
+      forced(history.signalled('retire').filter(({ reason }) => reason === 'the deadline of the drain has come')),
   },
   deleted: {
     that: 'was deleted',
