@@ -1,5 +1,5 @@
 import type { Reading } from './reading.ts';
-import { completed, field, type Json, last, open, some, type State, waits } from './state-rules.ts';
+import { completed, field, type Json, last, open, type State, waits } from './state-rules.ts';
 
 const auditOutcome = (history: Reading) => field(history.result, 'outcome');
 /** Kinds of what an audit put right. */
