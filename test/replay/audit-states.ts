@@ -38,6 +38,10 @@ export const audit: Record<string, State> = {
     that: 'told an agent without a machine to return',
     shows: (history) => repaired(history, 'workflowWithoutMachine'),
   },
+  'registration-missed': {
+    that: 'told an agent whose registration had gone unseen to return',
+    shows: (history) => repaired(history, 'workflowWithoutRegistration'),
+  },
   'tags-restored': {
     that: 'put tags back that somebody had altered',
     shows: (history) => repaired(history, 'tagsAltered'),
