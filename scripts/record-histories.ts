@@ -19,6 +19,7 @@ import { agentScenarios, organizationScenarios, poolScenarios, type Scenario } f
 import { stateNames } from '../test/replay/states.ts';
 import { leaks } from '../test/replay/leaks.ts';
 import { statefulScenarios } from '../test/replay/stateful-scenarios.ts';
+import { verbScenarios } from '../test/replay/verb-scenarios.ts';
 import { startWorld, type World } from '../test/replay/world.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
@@ -51,7 +52,13 @@ interface Group {
 const groups: Group[] = [
   { scenarios: auditScenarios, settleMs: 10_000, withCanary: false },
   {
-    scenarios: { ...agentScenarios, ...statefulScenarios, ...poolScenarios, ...organizationScenarios },
+    scenarios: {
+      ...agentScenarios,
+      ...statefulScenarios,
+      ...verbScenarios,
+      ...poolScenarios,
+      ...organizationScenarios,
+    },
     // Azure DevOps gives a job up ten minutes after its agent died; all else takes half as long.
     settleMs: 11 * 60_000,
     withCanary: true,

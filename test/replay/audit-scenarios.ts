@@ -104,6 +104,19 @@ async function jobs(world: World): Promise<void> {
   await run(world);
   await untilJob('finished');
   await run(world);
+  await registrations(world);
+}
+
+/** Somebody deletes a registration while nobody observes. */
+async function registrations(world: World): Promise<void> {
+  const { agentPoolId } = await (await world.odp()).pools.show(pool);
+  const path = `/_apis/distributedtask/pools/${agentPoolId}/agents`;
+  const ready = await world.untilAgents(pool, 1, 'Ready');
+  const { value } = (await world.azureDevOps('GET', path)) as { value: { id: number; name: string }[] };
+  const gone = value.find(({ name }) => ready.includes(name));
+  if (!gone) throw new Error('no agent of the pool is registered and ready');
+  await world.azureDevOps('DELETE', `${path}/${gone.id}`);
+  await run(world);
 }
 
 async function gaps(world: World): Promise<void> {
@@ -127,6 +140,7 @@ export const auditScenarios: Record<string, Scenario> = {
       'audit/machine-removed',
       'audit/part-removed',
       'audit/agent-retired',
+      'audit/registration-missed',
       'audit/tags-restored',
       'audit/agent-told',
       'audit/lease-told',

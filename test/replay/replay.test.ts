@@ -20,6 +20,7 @@ import { leaks } from './leaks.ts';
 import { moments, read } from './reading.ts';
 import { agentScenarios, organizationScenarios, poolScenarios } from './scenarios.ts';
 import { statefulScenarios } from './stateful-scenarios.ts';
+import { verbScenarios } from './verb-scenarios.ts';
 import { stateNames, states } from './states.ts';
 
 /** Every recorded history, replayed on the workflow code of the working tree. Needs no engine. */
@@ -37,7 +38,7 @@ const entries = folders.flatMap((folder) => readManifest(folder).map((entry) => 
 const current = readManifest(corpusFolder);
 
 /** The most that one recording may take on disk: a clone stays small, a diff readable. */
-const mostBytes = 1_500_000;
+const mostBytes = 2_000_000;
 
 let options: ReplayWorkerOptions;
 
@@ -110,6 +111,7 @@ describe('the corpus', () => {
     const scenarios = {
       ...agentScenarios,
       ...statefulScenarios,
+      ...verbScenarios,
       ...auditScenarios,
       ...organizationScenarios,
       ...poolScenarios,

@@ -1,32 +1,11 @@
+import { audit } from './audit-states.ts';
 import type { Reading } from './reading.ts';
+import { completed, elapsed, field, type Json, last, open, some, type State, waits } from './state-rules.ts';
 
 /**
  * Every state of every workflow that the corpus holds a history of. A state is recognised in the history itself, so a
  * file cannot be named for what it does not show. A change that adds a state adds it here, and records it.
  */
-
-/** One state: what the test says of it, and how it is recognised. */
-export interface State {
-  /** Goes on from "a pool that …". */
-  that: string;
-  shows(history: Reading): boolean;
-}
-
-type Json = Record<string, unknown>;
-
-const field = (value: unknown, ...path: string[]): unknown =>
-  path.reduce<unknown>((found, step) => (found as Json | undefined)?.[step], value);
-
-const open = ({ ending }: Reading) => ending === 'open';
-const completed = ({ ending }: Reading) => ending === 'completed';
-const some = (history: Reading, activity: string, outcome: string) =>
-  history.activities(activity).some((one) => one.outcome === outcome);
-/** How the last activity of this name stands. */
-const last = (history: Reading, activity: string) => history.activities(activity).at(-1)?.outcome;
-const waits = (history: Reading, summary: RegExp) =>
-  open(history) && history.timers.some((timer) => timer.outcome === 'open' && summary.test(timer.summary));
-const elapsed = (history: Reading, summary: RegExp) =>
-  history.timers.some((timer) => timer.outcome === 'fired' && summary.test(timer.summary));
 
 const agentState = (history: Reading) => history.shown('AgentState').at(-1);
 const agentFailure = (history: Reading) => field(history.result, 'failure', 'code');
@@ -38,6 +17,9 @@ const byItself = (history: Reading) => history.signals('retire').length === 0 &&
 const machineSeen = (history: Reading) =>
   history.signals('agentObserved').map((observation) => field(observation, 'machine', 'state'));
 const lastSeen = (history: Reading) => history.signals('agentObserved').at(-1);
+
+/** Whether one of these is to return by force. */
+const forced = (retirements: readonly Json[]) => retirements.some(({ force }) => force === true);
 
 const agent: Record<string, State> = {
   provisioning: {
@@ -196,6 +178,27 @@ const agent: Record<string, State> = {
       Number(field(history.result, 'told') ?? 0) > 1 &&
       history.activities('wakeAgent').length > 0,
   },
+  kept: {
+    that: 'failed and keeps its machine for inspection',
+    shows: (history) => waits(history, /^kept for inspection/),
+  },
+  'purged-by-force': {
+    that: 'was told to return by force, over its cancelled job',
+    shows: (history) => completed(history) && forced(history.signals('retire')) && servedAs(history) === 'cancelled',
+  },
+  'park-refused': {
+    that: 'was to be parked while a job came',
+    shows: (history) =>
+      open(history) && history.activities('parkAgent').some(({ result }) => field(result, 'outcome') === 'busy'),
+  },
+  'continued-as-new': {
+    that: 'handed over to a new run',
+    shows: ({ ending }) => ending === 'continuedAsNew',
+  },
+  'handed-over': {
+    that: 'goes on from a former run',
+    shows: (history) => open(history) && history.input['carried'] !== undefined,
+  },
   'lease-refused': {
     that: 'got a job whose lease existed already',
     shows: (history) => completed(history) && history.children.some(({ outcome }) => outcome === 'refused'),
@@ -205,6 +208,7 @@ const agent: Record<string, State> = {
 const leaseOutcome = (history: Reading) => field(history.result, 'outcome');
 const silences = (history: Reading) =>
   history.signals('jobObserved').map((observation) => field(observation, 'silent'));
+const unwanted = (history: Reading) => history.signals('cancelJob').length > 0;
 const jobResult = (history: Reading) => field(history.result, 'result');
 
 const lease: Record<string, State> = {
@@ -227,7 +231,11 @@ const lease: Record<string, State> = {
   },
   expiring: {
     that: 'has expired and waits for its job to end',
-    shows: (history) => waits(history, /^wait for the cancelled job/),
+    shows: (history) => waits(history, /^wait for the cancelled job/) && !unwanted(history),
+  },
+  'being-cancelled': {
+    that: 'cancelled its job because somebody asked for that, and waits for its end',
+    shows: (history) => waits(history, /^wait for the cancelled job/) && unwanted(history),
   },
   expired: {
     that: 'expired, and its job was cancelled',
@@ -386,6 +394,20 @@ const pool: Record<string, State> = {
     that: 'is being deleted and waits for its agents',
     shows: (history) => open(history) && deleting(history) && history.activities('unwatchPool').length === 0,
   },
+  'drained-by-operator': {
+    that: 'was told to drain and has a job left',
+    shows: (history) =>
+      open(history) &&
+      history.updates.some(({ name, outcome }) => name === 'drain' && outcome === 'completed') &&
+      history.signals('agentReported').length === 0 &&
+      agentsStarted(history).length > 0,
+  },
+  'drain-deadline-passed': {
+    that: 'has passed the deadline of its drain and cancels the job that is left',
+    shows: (history) =>
+      open(history) &&
+      forced(history.signalled('retire').filter(({ reason }) => reason === 'the deadline of the drain has come')),
+  },
   deleted: {
     that: 'was deleted',
     shows: (history) => completed(history) && deleting(history) && !some(history, 'removeAgentPool', 'failed'),
@@ -465,84 +487,6 @@ const organization: Record<string, State> = {
   ended: {
     that: 'serves no pool any more and ended',
     shows: (history) => completed(history) && history.signals('unwatchPool').length > 0,
-  },
-};
-
-const auditOutcome = (history: Reading) => field(history.result, 'outcome');
-/** Kinds of what an audit put right. */
-const repaired = (history: Reading, kind: string) =>
-  completed(history) &&
-  ((field(history.result, 'repairs') ?? []) as Json[]).some((one) => one['kind'] === kind && one['outcome'] === 'done');
-const approvals = (history: Reading) => history.updates.filter(({ name }) => name === 'approve').length;
-
-const audit: Record<string, State> = {
-  looking: {
-    that: 'looks for the first time',
-    shows: (history) => open(history) && last(history, 'auditLook') === 'open' && history.timers.length === 0,
-  },
-  clean: {
-    that: 'found nothing to do',
-    shows: (history) => completed(history) && auditOutcome(history) === 'clean',
-  },
-  confirming: {
-    that: 'waits before it looks again',
-    shows: (history) => waits(history, /^confirm /),
-  },
-  repairing: {
-    that: 'is removing what nobody owns',
-    shows: (history) => open(history) && last(history, 'removeRemains') === 'open',
-  },
-  'machine-removed': {
-    that: 'removed a machine without a workflow',
-    shows: (history) => repaired(history, 'machineWithoutWorkflow'),
-  },
-  'part-removed': {
-    that: 'removed a disk without a machine',
-    shows: (history) => repaired(history, 'partWithoutMachine'),
-  },
-  'agent-retired': {
-    that: 'told an agent without a machine to return',
-    shows: (history) => repaired(history, 'workflowWithoutMachine'),
-  },
-  'tags-restored': {
-    that: 'put tags back that somebody had altered',
-    shows: (history) => repaired(history, 'tagsAltered'),
-  },
-  'agent-told': {
-    that: 'told an agent of a job that had no lease',
-    shows: (history) => repaired(history, 'jobWithoutLease'),
-  },
-  'lease-told': {
-    that: 'told a lease of the end of its job',
-    shows: (history) => repaired(history, 'leaseWithoutJob'),
-  },
-  unfinished: {
-    that: 'could not repair everything',
-    shows: (history) => completed(history) && auditOutcome(history) === 'unfinished',
-  },
-  incomplete: {
-    that: 'could not see everything and deleted nothing',
-    shows: (history) => completed(history) && auditOutcome(history) === 'incomplete',
-  },
-  'awaiting-approval': {
-    that: 'asks for an approval',
-    shows: (history) => waits(history, /wait for an operator/) && approvals(history) === 0,
-  },
-  approved: {
-    that: 'was approved and removed more than its cap',
-    shows: (history) => completed(history) && approvals(history) === 1 && auditOutcome(history) === 'repaired',
-  },
-  'not-approved': {
-    that: 'was not approved and removed nothing',
-    shows: (history) => completed(history) && auditOutcome(history) === 'notApproved',
-  },
-  planned: {
-    that: 'only planned',
-    shows: (history) => completed(history) && history.input['dryRun'] === true && auditOutcome(history) === 'planned',
-  },
-  checked: {
-    that: 'only checked the invariants',
-    shows: (history) => completed(history) && history.input['check'] === true,
   },
 };
 
