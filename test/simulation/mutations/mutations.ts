@@ -372,14 +372,13 @@ export const mutations: readonly Mutation[] = [
     ],
   },
   {
-    name: 'secret-in-result',
-    bug: 'The private key of an agent gets into a history.',
+    name: 'secret-in-heartbeat',
+    bug: 'The private key of an agent gets into what its attempts hand to each other.',
     changes: [
       {
         file: agentActivities,
-        find: 'progress.note({ registrationId: registration.registrationId });',
-        replace:
-          'progress.note({ registrationId: registration.registrationId });\n    if (attempt > 1) throw new Error(`no luck with ${key.parameters.d}`);',
+        find: 'progress.note({ key: key.fingerprint });',
+        replace: 'progress.note({ key: key.parameters.d });',
       },
     ],
   },
