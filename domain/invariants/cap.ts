@@ -15,15 +15,18 @@ const changeMs = 120_000;
  */
 export function cap(account: Account): Breach[] {
   const machines = askedFor(account);
+  // While the engine is away, a create may be on its way for longer than any document reaches.
+  const askedAt = new Map(account.workflows.map(({ id, runs }) => [id, runs[0]?.startedAt]));
   return account.pools.flatMap((pool) => {
     const own = machines.filter((machine) => machine.pool.toLowerCase() === pool.name.toLowerCase());
     return own
-      .flatMap(({ id, from, parked = [] }) =>
-        [from, ...parked.flatMap(({ until = [] }) => until)].map((at) => ({ id, at })),
-      )
-      .flatMap(({ id, at }) => {
+      .flatMap(({ id, owner, from, parked = [] }) => [
+        { id, at: from, asked: askedAt.get(owner) ?? from },
+        ...parked.flatMap(({ until = [] }) => until).map((at) => ({ id, at, asked: at })),
+      ])
+      .flatMap(({ id, at, asked }) => {
         const existing = own.filter((other) => runsAt(other, at)).length;
-        const maximum = maximumAt(pool, at);
+        const maximum = Math.max(maximumAt(pool, at), maximumAt(pool, asked));
         if (existing <= maximum) return [];
         const message = `It is one of ${existing} running machines of the pool ${pool.name}; its maximum is ${maximum}.`;
         return [{ invariant: 'cap', at, subject: id, message }];

@@ -2,7 +2,18 @@ import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import type { Account, PoolAccount } from '../../domain/invariants/account.ts';
 import { cap, maximumAt } from '../../domain/invariants/cap.ts';
-import { agent, agentId, healthy, hour, machine, machineId, minute, pool, start } from './invariants-support.ts';
+import {
+  agent,
+  agentId,
+  healthy,
+  hour,
+  machine,
+  machineId,
+  minute,
+  pool,
+  start,
+  workflow,
+} from './invariants-support.ts';
 
 /** The pool with these maxima, each from its minute on. */
 function changing(...maxima: [atMinute: number, maximumConcurrency: number][]): PoolAccount {
@@ -61,6 +72,15 @@ describe('cap', () => {
     const after = (gone: number) => healthy({ resources: [machine(1, start, gone), full[1]!, machine(3, third)] });
     expect(subjects(after(third + 1))).toEqual([machineId(3)]);
     expect(subjects(after(third))).toEqual([]);
+  });
+
+  test('a machine that was asked for under a larger maximum may come late', () => {
+    const lowered = changing([0, 3], [60, 2]);
+    const late = start + 90 * minute;
+    const account = (askedAt: number) =>
+      healthy({ pools: [lowered], resources: [...full, machine(3, late)], workflows: [agent(3, askedAt)] });
+    expect(subjects(account(start + 59 * minute))).toEqual([]);
+    expect(subjects(account(start + 63 * minute))).toEqual([machineId(3)]);
   });
 
   test('two machines that are asked for at once count both', () => {
@@ -174,7 +194,8 @@ describe('properties', () => {
         const resources = machinesOf(drawn);
         const declared = changing([-10, 4], ...changed.toSorted(([one], [other]) => one - other));
         const above = resources.filter(({ from }) => countAt(resources, from) > largestNear(declared, from));
-        expect(subjects(healthy({ resources, pools: [declared] }))).toEqual(above.map(({ id }) => id));
+        const workflows = resources.map(({ owner, from }) => workflow(owner, from));
+        expect(subjects(healthy({ resources, workflows, pools: [declared] }))).toEqual(above.map(({ id }) => id));
       }),
     );
   });
