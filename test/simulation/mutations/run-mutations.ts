@@ -1,15 +1,19 @@
 import { execFile } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { makeMutant, misfit } from './mutant.ts';
 import { mutations, type Mutation } from './mutations.ts';
 
 const execute = promisify(execFile);
+const root = fileURLToPath(new URL('../../..', import.meta.url));
 
 /** How one planted bug fared. */
 export interface MutationResult {
   mutation: string;
   bug: string;
   caught: boolean;
+  /** That seed fails without the bug too, so that it proves nothing about it. */
+  failsAnyway?: true;
   /** The seed that caught it, and what it broke. */
   seed?: number;
   broke?: string[];
@@ -44,10 +48,12 @@ export async function runMutation(mutation: Mutation, seeds: string, workers: nu
   try {
     const { schedules, seconds, failedSeeds, broken } = await simulateIn(mutant.folder, seeds, workers);
     const [seed] = failedSeeds;
+    const failsAnyway = seed !== undefined && (await simulateIn(root, String(seed), 1)).failedSeeds.length > 0;
     return {
       mutation: mutation.name,
       bug: mutation.bug,
-      caught: seed !== undefined,
+      caught: seed !== undefined && !failsAnyway,
+      ...(failsAnyway ? { failsAnyway } : {}),
       ...(seed === undefined ? {} : { seed, broke: Object.keys(broken) }),
       seeds: schedules,
       seconds,
